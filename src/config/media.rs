@@ -1,0 +1,112 @@
+//! Media storage and conversion.
+
+use super::parse;
+use super::reader::Reader;
+use super::secret::Secret;
+use super::variable::{Group, Variable};
+
+pub(super) const GROUP: Group = Group {
+    title: "Media",
+    variables: &[
+        Variable::flag("S3_ENABLED", "false", "stores media in S3 or MinIO"),
+        Variable::text("S3_ACCESS_KEY", "", "credentials"),
+        Variable::text("S3_SECRET_KEY", "", "credentials").secret(),
+        Variable::text("S3_ENDPOINT", "", "host, without scheme"),
+        Variable::text("S3_BUCKET", "", "bucket"),
+        Variable::number("S3_PORT", "9000", "port", "port"),
+        Variable::flag("S3_USE_SSL", "false", "speaks TLS"),
+        Variable::text("S3_REGION", "", "region"),
+        Variable::flag(
+            "S3_SKIP_POLICY",
+            "false",
+            "does not set a bucket policy, which some providers refuse",
+        ),
+        Variable::flag("S3_SAVE_VIDEO", "false", "stores video too"),
+        Variable::url("API_AUDIO_CONVERTER", "", "address of an external audio converter"),
+        Variable::text("API_AUDIO_CONVERTER_KEY", "", "its key").secret(),
+    ],
+    switches: None,
+};
+
+/// Media storage and conversion.
+#[derive(Debug, Clone)]
+pub struct Media {
+    /// Where media is stored, when enabled.
+    pub s3: Option<S3>,
+    /// External audio converter.
+    pub audio_converter: Option<AudioConverter>,
+}
+
+/// An S3 bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct S3 {
+    /// Access key.
+    pub access_key: String,
+    /// Secret key.
+    pub secret_key: Secret,
+    /// Host, without scheme.
+    pub endpoint: String,
+    /// Bucket.
+    pub bucket: String,
+    /// Port.
+    pub port: u16,
+    /// Speak TLS.
+    pub tls: bool,
+    /// Region.
+    pub region: Option<String>,
+    /// Leave the bucket's policy alone.
+    pub skip_policy: bool,
+    /// Store video too.
+    pub save_video: bool,
+}
+
+/// An external audio converter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioConverter {
+    /// Its address.
+    pub url: String,
+    /// Its key.
+    pub key: Option<Secret>,
+}
+
+impl Media {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let key = reader.secret("API_AUDIO_CONVERTER_KEY");
+        let url = reader.http_url("API_AUDIO_CONVERTER");
+        Self { s3: S3::read(reader), audio_converter: url.map(|url| AudioConverter { url, key }) }
+    }
+}
+
+impl S3 {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let enabled = reader.flag("S3_ENABLED");
+        let access_key = reader.text("S3_ACCESS_KEY");
+        let secret_key = reader.secret("S3_SECRET_KEY");
+        let endpoint = reader.parse("S3_ENDPOINT", host);
+        let bucket = reader.text("S3_BUCKET");
+        let port = reader.number("S3_PORT", 1..=u16::MAX);
+        let tls = reader.flag("S3_USE_SSL");
+        let region = reader.text("S3_REGION");
+        let skip_policy = reader.flag("S3_SKIP_POLICY");
+        let save_video = reader.flag("S3_SAVE_VIDEO");
+        if enabled {
+            let why = "S3_ENABLED=true needs it";
+            reader.require("S3_ACCESS_KEY", &access_key, why);
+            reader.require("S3_SECRET_KEY", &secret_key, why);
+            reader.require("S3_ENDPOINT", &endpoint, why);
+            reader.require("S3_BUCKET", &bucket, why);
+        }
+        let (access_key, secret_key) = (access_key?, secret_key?);
+        let (endpoint, bucket) = (endpoint?, bucket?);
+        let s3 =
+            Self { access_key, secret_key, endpoint, bucket, port, tls, region, skip_policy, save_video };
+        enabled.then_some(s3)
+    }
+}
+
+fn host(value: &str) -> Result<String, String> {
+    match parse::url(&format!("http://{value}"), &["http"]) {
+        Ok(_) if !value.contains(['/', ':', '@']) => Ok(value.to_owned()),
+        _ => Err("a host name without scheme, port and path".to_owned()),
+    }
+}

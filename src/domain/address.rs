@@ -1,0 +1,176 @@
+//! WhatsApp addresses as the API shows them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A chat or user address without a device part, for example `5511999999999@s.whatsapp.net`,
+/// `12345@lid`, `120363000000000000@g.us` or `status@broadcast`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Jid(String);
+
+/// The kinds of address that Waggle tells apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JidKind {
+    /// A user by phone number.
+    Phone,
+    /// A user by hidden identity.
+    Lid,
+    /// A group.
+    Group,
+    /// `status@broadcast` and broadcast lists.
+    Broadcast,
+    /// A channel.
+    Newsletter,
+    /// Anything else that WhatsApp may send.
+    Other,
+}
+
+/// A text that is neither a phone number nor an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a phone number, a JID, a LID or a group")]
+pub struct InvalidJid;
+
+/// Longest address, in bytes; the width of the database column.
+pub const JID_MAX: usize = 128;
+
+/// The feed of status updates.
+pub const STATUS_BROADCAST: &str = "status@broadcast";
+
+impl Jid {
+    /// The address of a phone number given as digits.
+    #[must_use]
+    pub fn phone(digits: &str) -> Self {
+        Self(format!("{digits}@s.whatsapp.net"))
+    }
+
+    /// The address as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part before `@`.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        self.0.split_once('@').map_or(&*self.0, |(user, _)| user)
+    }
+
+    /// Which kind of address it is.
+    #[must_use]
+    pub fn kind(&self) -> JidKind {
+        match self.0.split_once('@').map(|(_, server)| server) {
+            Some("s.whatsapp.net") => JidKind::Phone,
+            Some("lid") => JidKind::Lid,
+            Some("g.us") => JidKind::Group,
+            Some("broadcast") => JidKind::Broadcast,
+            Some("newsletter") => JidKind::Newsletter,
+            _ => JidKind::Other,
+        }
+    }
+
+    /// Reads what clients put into `number` and `remoteJid`: digits with any punctuation of phone
+    /// numbers, an address with or without a device part, `@c.us`, or a bare group id.
+    ///
+    /// # Errors
+    /// [`InvalidJid`] when it is none of these.
+    pub fn parse(text: &str) -> Result<Self, InvalidJid> {
+        let text = text.trim();
+        if text.is_empty() || text.len() > JID_MAX {
+            return Err(InvalidJid);
+        }
+        match text.split_once('@') {
+            Some((user, server)) => Self::from_parts(user, server),
+            None => Self::from_number(text),
+        }
+    }
+
+    fn from_parts(user: &str, server: &str) -> Result<Self, InvalidJid> {
+        let user = user.split_once(':').map_or(user, |(user, _)| user);
+        let digits = !user.is_empty() && user.bytes().all(|b| b.is_ascii_digit());
+        let group = !user.is_empty() && user.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        match server {
+            "s.whatsapp.net" | "c.us" if digits => Ok(Self::phone(user)),
+            "lid" | "newsletter" if digits => Ok(Self(format!("{user}@{server}"))),
+            "g.us" if group => Ok(Self(format!("{user}@g.us"))),
+            "broadcast" if digits || user == "status" => Ok(Self(format!("{user}@broadcast"))),
+            _ => Err(InvalidJid),
+        }
+    }
+
+    fn from_number(text: &str) -> Result<Self, InvalidJid> {
+        if !text.bytes().all(|b| b.is_ascii_digit() || b"+-() .".contains(&b)) {
+            return Err(InvalidJid);
+        }
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        match digits.len() {
+            // Ids of groups are `phone-timestamp` in old groups, and have 18 digits in new ones.
+            20.. if is_old_group(text) => Ok(Self(format!("{text}@g.us"))),
+            18.. => Ok(Self(format!("{digits}@g.us"))),
+            5..=17 => Ok(Self::phone(&digits)),
+            _ => Err(InvalidJid),
+        }
+    }
+}
+
+fn is_old_group(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(phone, time)| {
+        !phone.is_empty() && phone.bytes().chain(time.bytes()).all(|b| b.is_ascii_digit())
+    })
+}
+
+impl FromStr for Jid {
+    type Err = InvalidJid;
+
+    fn from_str(text: &str) -> Result<Self, InvalidJid> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for Jid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Jid {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_clients_send() {
+        for (text, jid) in [
+            ("5511999999999", "5511999999999@s.whatsapp.net"),
+            ("+55 (11) 99999-9999", "5511999999999@s.whatsapp.net"),
+            ("5511999999999@c.us", "5511999999999@s.whatsapp.net"),
+            ("5511999999999:33@s.whatsapp.net", "5511999999999@s.whatsapp.net"),
+            ("95511988887777@lid", "95511988887777@lid"),
+            ("120363000000000000", "120363000000000000@g.us"),
+            ("5511999999999-1600000000", "5511999999999-1600000000@g.us"),
+            ("status@broadcast", STATUS_BROADCAST),
+        ] {
+            assert_eq!(Jid::parse(text).map(|j| j.to_string()), Ok(jid.to_owned()), "{text}");
+        }
+        for bad in ["", "12", "abc", "a@s.whatsapp.net", "1@example.com", "5511\n99999999", "@lid"] {
+            assert_eq!(Jid::parse(bad), Err(InvalidJid), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_is_idempotent(text in ".{0,64}") {
+            if let Ok(jid) = Jid::parse(&text) {
+                prop_assert_eq!(Jid::parse(jid.as_str()), Ok(jid));
+            }
+        }
+    }
+}

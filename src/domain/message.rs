@@ -1,0 +1,156 @@
+//! Messages as they are stored and shown.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What identifies a message within an instance.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageKey {
+    /// WhatsApp's id, chosen by the sender.
+    pub id: String,
+    /// The chat, by phone number where that is known.
+    pub remote_jid: String,
+    /// Whether the account itself sent it (from any of its devices).
+    pub from_me: bool,
+    /// The sender in a group or a status feed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participant: Option<String>,
+    /// The chat's other form (LID beside the phone number, or the reverse).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_jid_alt: Option<String>,
+}
+
+/// How far a message has come. The order is that of progress: a status never goes back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum MessageStatus {
+    /// It could not be sent.
+    Error,
+    /// On record, not yet acknowledged by WhatsApp.
+    Pending,
+    /// WhatsApp has it.
+    ServerAck,
+    /// The recipient's device has it.
+    DeliveryAck,
+    /// The recipient has read it.
+    Read,
+    /// The recipient has played it.
+    Played,
+}
+
+impl MessageStatus {
+    /// The text on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "ERROR",
+            Self::Pending => "PENDING",
+            Self::ServerAck => "SERVER_ACK",
+            Self::DeliveryAck => "DELIVERY_ACK",
+            Self::Read => "READ",
+            Self::Played => "PLAYED",
+        }
+    }
+
+    /// The number in the database; it keeps the order.
+    #[must_use]
+    pub const fn rank(self) -> i16 {
+        self as i16
+    }
+
+    /// Reads the database's number; anything unknown is [`Self::Pending`].
+    #[must_use]
+    pub const fn from_rank(rank: i16) -> Self {
+        match rank {
+            0 => Self::Error,
+            2 => Self::ServerAck,
+            3 => Self::DeliveryAck,
+            4 => Self::Read,
+            5 => Self::Played,
+            _ => Self::Pending,
+        }
+    }
+}
+
+/// A message on record.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StoredMessage {
+    /// Our id (UUIDv7), which events call `messageId`.
+    pub id: Uuid,
+    /// WhatsApp's identity of it.
+    pub key: MessageKey,
+    /// The sender's name as the sender chose it.
+    pub push_name: Option<String>,
+    /// How far it has come.
+    pub status: MessageStatus,
+    /// What happened to it later, oldest first: statuses, `EDITED`, `DELETED`.
+    pub updates: Vec<String>,
+    /// The name of the field of `message` that holds the content, for example `conversation`.
+    pub message_type: String,
+    /// WhatsApp's message as JSON text: camelCase fields, bytes as base64, longs as numbers.
+    pub message: String,
+    /// Quoted message, mentions and so on, as JSON text.
+    pub context_info: Option<String>,
+    /// Which kind of client sent it: `android`, `ios`, `web`, `desktop`, `unknown`.
+    pub source: String,
+    /// Unix seconds, as WhatsApp has it.
+    pub timestamp: i64,
+    /// Whether it was deleted for everyone.
+    pub deleted: bool,
+}
+
+/// Messages as the API and the events show them.
+pub mod present {
+    use serde_json::value::RawValue;
+    use serde_json::{Value, json};
+
+    use super::StoredMessage;
+    use crate::domain::InstanceId;
+
+    /// JSON text as it is, or `null` when it is not JSON.
+    #[must_use]
+    pub fn raw(text: Option<&str>) -> Option<&RawValue> {
+        text.and_then(|text| serde_json::from_str(text).ok())
+    }
+
+    /// The answer to a send and the `send.message` event.
+    #[must_use]
+    pub fn sent(message: &StoredMessage, instance: InstanceId) -> Box<RawValue> {
+        object(message, instance, "PENDING")
+    }
+
+    /// The `messages.upsert` event.
+    #[must_use]
+    pub fn received(message: &StoredMessage, instance: InstanceId) -> Box<RawValue> {
+        object(message, instance, message.status.as_str())
+    }
+
+    fn object(message: &StoredMessage, instance: InstanceId, status: &str) -> Box<RawValue> {
+        #[derive(serde::Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Shown<'a> {
+            key: Value,
+            push_name: Option<&'a str>,
+            status: &'a str,
+            message: Option<&'a RawValue>,
+            context_info: Option<&'a RawValue>,
+            message_type: &'a str,
+            message_timestamp: i64,
+            instance_id: InstanceId,
+            source: &'a str,
+        }
+        let shown = Shown {
+            key: json!(message.key),
+            push_name: message.push_name.as_deref(),
+            status,
+            message: raw(Some(&message.message)),
+            context_info: raw(message.context_info.as_deref()),
+            message_type: &message.message_type,
+            message_timestamp: message.timestamp,
+            instance_id: instance,
+            source: &message.source,
+        };
+        serde_json::value::to_raw_value(&shown).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    }
+}

@@ -1,0 +1,18 @@
+//! Owns the pure types that every room shares; must not know any other room and does no I/O.
+//! To add a resource: one file with its types, named by the word that all rooms use for it.
+
+pub mod address;
+pub mod event;
+pub mod ids;
+pub mod instance;
+pub mod message;
+pub mod settings;
+pub mod sink;
+
+pub use address::Jid;
+pub use event::{Event, EventKind};
+pub use ids::{Fence, InstanceId, InstanceName, NodeId};
+pub use instance::{ConnectionState, Instance};
+pub use message::{MessageKey, MessageStatus, StoredMessage};
+pub use settings::Settings;
+pub use sink::{Sink, SinkKind};
