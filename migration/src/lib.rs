@@ -1,1 +1,34 @@
-//! Simulator.
+//! Schema of Waggle's database, the same on PostgreSQL, MySQL/MariaDB and SQLite.
+//!
+//! Owns the tables and their indexes; must not know the queries. To add a change: a file named by
+//! date and purpose, and a line in [`Migrator`]; a released file is never edited.
+//!
+//! There are no foreign keys: the rows of a deleted instance go in bounded chunks long after it is
+//! invisible, and a cascade would be one transaction over millions of rows. Times are unix
+//! milliseconds as BIGINT unless a column says otherwise, JSON is text.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod columns;
+mod m20261121_000001_instance;
+mod m20261121_000002_message;
+mod m20261121_000003_directory;
+mod m20261121_000004_session_record;
+mod m20261121_000005_outbox;
+
+/// Every change of the schema, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_instance::Migration),
+            Box::new(m20261121_000002_message::Migration),
+            Box::new(m20261121_000003_directory::Migration),
+            Box::new(m20261121_000004_session_record::Migration),
+            Box::new(m20261121_000005_outbox::Migration),
+        ]
+    }
+}

@@ -1,0 +1,125 @@
+//! Chats of one instance.
+
+use std::collections::HashMap;
+
+use sea_orm::sea_query::NullOrdering;
+use sea_orm::{
+    ColumnTrait, Condition, DbBackend, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+};
+use uuid::Uuid;
+
+use super::entity::chat::{Column, Entity, Model};
+use super::{Contact, Error, Scope};
+use crate::domain::StoredMessage;
+
+/// Queries over the chats of one instance.
+#[derive(Clone)]
+pub struct Chats {
+    pub(super) scope: Scope,
+}
+
+/// A chat on record. Times are unix milliseconds unless said otherwise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Chat {
+    /// Identity of the row, shown to clients.
+    pub id: Uuid,
+    /// The chat.
+    pub remote_jid: String,
+    /// Its other form.
+    pub remote_jid_alt: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+    /// Unread messages.
+    pub unread_count: i32,
+    /// Row id of its newest message.
+    pub last_message_id: Option<Uuid>,
+    /// Time of its newest message, unix seconds.
+    pub last_message_at: Option<i64>,
+    /// Creation time.
+    pub created_at: i64,
+    /// Last change.
+    pub updated_at: i64,
+}
+
+/// A chat with what a list of chats shows beside it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ChatEntry {
+    /// The chat.
+    pub chat: Chat,
+    /// Its newest message.
+    pub last_message: Option<StoredMessage>,
+    /// The contact of the same address.
+    pub contact: Option<Contact>,
+}
+
+/// Which chats; what is empty is not looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ChatFilter {
+    /// Any of these chats.
+    pub remote_jids: Vec<String>,
+}
+
+impl Chats {
+    /// The matching chats, newest message first, in a constant number of queries.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn find(&self, filter: &ChatFilter, take: u64, skip: u64) -> Result<Vec<ChatEntry>, Error> {
+        let mut rows = self.newest().limit(take).offset(skip);
+        if !filter.remote_jids.is_empty() {
+            rows = rows.filter(Column::RemoteJid.is_in(&filter.remote_jids));
+        }
+        let chats: Vec<Chat> = rows.all(self.scope.pools.read()).await?.into_iter().map(Chat::from).collect();
+        let ids = chats.iter().filter_map(|chat| chat.last_message_id).collect();
+        let messages = self.scope.messages().by_ids(ids).await?;
+        let mut messages: HashMap<Uuid, StoredMessage> =
+            messages.into_iter().map(|message| (message.id, message)).collect();
+        let jids: Vec<String> = chats.iter().map(|chat| chat.remote_jid.clone()).collect();
+        let contacts = self.scope.contacts().by_jids(&jids).await?;
+        let mut contacts: HashMap<String, Contact> =
+            contacts.into_iter().map(|contact| (contact.remote_jid.clone(), contact)).collect();
+        let entry = |chat: Chat| ChatEntry {
+            last_message: chat.last_message_id.and_then(|id| messages.remove(&id)),
+            contact: contacts.remove(&chat.remote_jid),
+            chat,
+        };
+        Ok(chats.into_iter().map(entry).collect())
+    }
+
+    /// One chat by its stored address or its other form.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn by_jid(&self, remote_jid: &str) -> Result<Option<Chat>, Error> {
+        let either =
+            Condition::any().add(Column::RemoteJid.eq(remote_jid)).add(Column::RemoteJidAlt.eq(remote_jid));
+        Ok(self.newest().filter(either).one(self.scope.pools.read()).await?.map(Chat::from))
+    }
+
+    fn newest(&self) -> Select<Entity> {
+        let rows = Entity::find().filter(self.scope.owns(Column::InstanceId));
+        // PostgreSQL alone puts NULL first when descending.
+        let rows = if self.scope.pools.backend() == DbBackend::Postgres {
+            rows.order_by_with_nulls(Column::LastMessageAt, Order::Desc, NullOrdering::Last)
+        } else {
+            rows.order_by_desc(Column::LastMessageAt)
+        };
+        rows.order_by_asc(Column::RemoteJid)
+    }
+}
+
+impl From<Model> for Chat {
+    fn from(row: Model) -> Self {
+        Self {
+            id: row.id,
+            remote_jid: row.remote_jid,
+            remote_jid_alt: row.remote_jid_alt,
+            name: row.name,
+            unread_count: row.unread_count,
+            last_message_id: row.last_message_id,
+            last_message_at: row.last_message_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}

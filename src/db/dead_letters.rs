@@ -1,0 +1,140 @@
+//! Events of one instance that could not be delivered.
+
+use std::sync::Arc;
+
+use sea_orm::{
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
+use uuid::Uuid;
+
+use super::entity::dead_letter::{Column, Entity, Model};
+use super::entity::outbox;
+use super::outbox::event;
+use super::{Error, Scope};
+use crate::domain::Event;
+
+/// The dead letters of one instance.
+#[derive(Clone)]
+pub struct DeadLetters {
+    pub(super) scope: Scope,
+}
+
+/// Why delivery was given up.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Failure {
+    /// Where it should have gone, without secrets.
+    pub target: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// The last HTTP status.
+    pub last_status: Option<i32>,
+    /// The last error.
+    pub last_error: Option<String>,
+}
+
+/// An event that could not be delivered.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// Identity of the row.
+    pub id: Uuid,
+    /// The sink.
+    pub sink: String,
+    /// The instance's number of the event.
+    pub sequence: i64,
+    /// What happened.
+    pub event: Arc<Event>,
+    /// Why.
+    pub failure: Failure,
+    /// When it was given up, unix milliseconds.
+    pub created_at: i64,
+}
+
+impl DeadLetters {
+    /// A part of the list, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn list(&self, take: u64, skip: u64) -> Result<Vec<DeadLetter>, Error> {
+        let rows = self.rows().order_by_desc(Column::CreatedAt).order_by_desc(Column::Id);
+        let rows = rows.limit(take).offset(skip).all(self.scope.pools.read()).await?;
+        Ok(rows.into_iter().filter_map(dead).collect())
+    }
+
+    /// How many there are.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn count(&self) -> Result<u64, Error> {
+        Ok(self.rows().count(self.scope.pools.read()).await?)
+    }
+
+    /// Removes some; absent ones are fine. Answers how many were there.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn remove(&self, ids: &[Uuid]) -> Result<u64, Error> {
+        let rows = Entity::delete_many()
+            .filter(self.scope.owns(Column::InstanceId))
+            .filter(Column::Id.is_in(ids.iter().copied()));
+        Ok(rows.exec(self.scope.pools.write()).await?.rows_affected)
+    }
+
+    /// Moves some back to the outbox, due at once, with their event ids and sequence numbers, in
+    /// one transaction. Answers how many were there.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn redrive(&self, ids: &[Uuid]) -> Result<u64, Error> {
+        let transaction = self.scope.pools.begin().await?;
+        let rows = self.rows().filter(Column::Id.is_in(ids.iter().copied()));
+        let rows = rows.order_by_asc(Column::Sequence).lock_exclusive().all(&transaction).await?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let found: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        Entity::delete_many().filter(Column::Id.is_in(found.clone())).exec(&transaction).await?;
+        let now = self.scope.pools.now();
+        let rows = rows.into_iter().map(|row| again(row, now));
+        outbox::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
+        transaction.commit().await?;
+        Ok(found.len() as u64)
+    }
+
+    fn rows(&self) -> Select<Entity> {
+        Entity::find().filter(self.scope.owns(Column::InstanceId))
+    }
+}
+
+fn again(row: Model, now: i64) -> outbox::ActiveModel {
+    outbox::ActiveModel {
+        id: NotSet,
+        instance_id: Set(row.instance_id),
+        sink: Set(row.sink),
+        event_id: Set(row.event_id),
+        kind: Set(row.kind),
+        chat: Set(row.chat),
+        sequence: Set(row.sequence),
+        data: Set(row.data),
+        event_time: Set(row.event_time),
+        attempt: Set(0),
+        due_at: Set(0),
+        created_at: Set(now),
+    }
+}
+
+fn dead(row: Model) -> Option<DeadLetter> {
+    Some(DeadLetter {
+        id: row.id,
+        sink: row.sink,
+        sequence: row.sequence,
+        event: Arc::new(event(row.event_id, &row.kind, row.chat, row.event_time, row.data)?),
+        failure: Failure {
+            target: row.target,
+            attempts: row.attempts,
+            last_status: row.last_status,
+            last_error: row.last_error,
+        },
+        created_at: row.created_at,
+    })
+}

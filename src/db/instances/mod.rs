@@ -1,0 +1,304 @@
+//! The instances of all tenants, for administration. Deleted ones are invisible everywhere here.
+
+mod purge;
+mod rows;
+mod types;
+
+use std::collections::HashMap;
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use uuid::Uuid;
+
+pub(super) use rows::changes;
+
+pub use types::{Counts, InstanceFilter, InstanceUpdate, NewInstance, Ownership, Remains};
+
+use super::entity::instance::{Column, Entity};
+use super::entity::{chat, contact, message, sink};
+use super::pools::Pools;
+use super::{Error, sinks};
+use crate::domain::{Fence, Instance, InstanceId, InstanceName, NodeId, Sink};
+
+/// Queries over the instances.
+#[derive(Clone)]
+pub struct Instances {
+    pub(super) pools: Pools,
+}
+
+impl Instances {
+    /// Creates an instance with its sinks in one transaction.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`], [`Error::TokenTaken`], [`Error::Unavailable`].
+    pub async fn insert(&self, new: &NewInstance, sinks: &[Sink]) -> Result<Instance, Error> {
+        let row = rows::new(new, self.pools.now())?;
+        let transaction = self.pools.begin().await?;
+        Entity::insert(row).exec_without_returning(&transaction).await?;
+        for sink in sinks {
+            sinks::insert(&transaction, new.id, sink).await?;
+        }
+        let row = Entity::find_by_id(new.id.0).one(&transaction).await?.ok_or(Error::NotFound)?;
+        transaction.commit().await?;
+        rows::stored(row)
+    }
+
+    /// The instance of a name.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn by_name(&self, name: &InstanceName) -> Result<Option<Instance>, Error> {
+        self.one(Column::Name.eq(name.as_str())).await
+    }
+
+    /// The instance of an identity.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn by_id(&self, id: InstanceId) -> Result<Option<Instance>, Error> {
+        self.one(Column::Id.eq(id.0)).await
+    }
+
+    /// What an instance is or was called and its account's address, also after its deletion for as
+    /// long as events of it may wait.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn by_id_even_deleted(&self, id: InstanceId) -> Result<Option<Remains>, Error> {
+        let row = Entity::find_by_id(id.0).one(self.pools.read()).await?;
+        Ok(row.and_then(|row| {
+            let name = row.name.or(row.former_name)?;
+            Some(Remains { name, owner_jid: row.owner_jid })
+        }))
+    }
+
+    /// The instance of a token, by the token's SHA-256 as 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn by_token_hash(&self, hash: &str) -> Result<Option<Instance>, Error> {
+        self.one(Column::TokenHash.eq(hash)).await
+    }
+
+    /// The instances of a client name, by name.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn all_of_client(&self, client_name: &str) -> Result<Vec<Instance>, Error> {
+        self.many(alive().filter(Column::ClientName.eq(client_name))).await
+    }
+
+    /// The matching instances of all client names, by name.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn all(&self, filter: &InstanceFilter) -> Result<Vec<Instance>, Error> {
+        let mut some = alive();
+        if let Some(name) = &filter.name {
+            some = some.filter(Column::Name.eq(name.as_str()));
+        }
+        if let Some(id) = filter.id {
+            some = some.filter(Column::Id.eq(id.0));
+        }
+        if let Some(client_name) = &filter.client_name {
+            some = some.filter(Column::ClientName.eq(client_name));
+        }
+        if let Some(number) = &filter.number {
+            let jid = format!("{number}@s.whatsapp.net");
+            some = some.filter(Condition::any().add(Column::Number.eq(number)).add(Column::OwnerJid.eq(jid)));
+        }
+        self.many(some).await
+    }
+
+    /// Who has which instance of a client name.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn all_owners(&self, client_name: &str) -> Result<Vec<Ownership>, Error> {
+        let rows = alive().filter(Column::ClientName.eq(client_name)).order_by_asc(Column::Name);
+        let rows: Vec<rows::OwnershipRow> = rows
+            .select_only()
+            .columns([
+                Column::Id,
+                Column::Name,
+                Column::ClientName,
+                Column::OwnerNode,
+                Column::Fence,
+                Column::Paired,
+            ])
+            .into_tuple()
+            .all(self.pools.read())
+            .await?;
+        rows.into_iter().map(rows::ownership).collect()
+    }
+
+    /// How much some instances have on record, in three queries. Every id asked for has an entry.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn all_counts(&self, ids: &[InstanceId]) -> Result<HashMap<InstanceId, Counts>, Error> {
+        let mut counts: HashMap<InstanceId, Counts> = ids.iter().map(|id| (*id, Counts::default())).collect();
+        let messages = self.count::<message::Entity>(message::Column::InstanceId, ids).await?;
+        let contacts = self.count::<contact::Entity>(contact::Column::InstanceId, ids).await?;
+        let chats = self.count::<chat::Entity>(chat::Column::InstanceId, ids).await?;
+        for (id, of) in &mut counts {
+            of.messages = messages.get(&id.0).copied().unwrap_or_default();
+            of.contacts = contacts.get(&id.0).copied().unwrap_or_default();
+            of.chats = chats.get(&id.0).copied().unwrap_or_default();
+        }
+        Ok(counts)
+    }
+
+    /// The sinks of some instances, in one query. Instances without sinks have no entry.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn all_sinks(&self, ids: &[InstanceId]) -> Result<HashMap<InstanceId, Vec<Sink>>, Error> {
+        let living = alive().select_only().column(Column::Id).filter(one_of(Column::Id, ids));
+        let rows = sink::Entity::find()
+            .filter(sink::Column::InstanceId.in_subquery(sea_orm::QueryTrait::into_query(living)))
+            .order_by_asc(sink::Column::Kind);
+        let mut all: HashMap<InstanceId, Vec<Sink>> = HashMap::new();
+        for row in rows.all(self.pools.read()).await? {
+            all.entry(InstanceId(row.instance_id)).or_default().push(sinks::stored(row)?);
+        }
+        Ok(all)
+    }
+
+    /// Every client name that has an instance.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn all_client_names(&self) -> Result<Vec<String>, Error> {
+        let names = alive().select_only().column(Column::ClientName).distinct();
+        let names = names.order_by_asc(Column::ClientName).into_tuple();
+        Ok(names.all(self.pools.read()).await?)
+    }
+
+    /// Makes a node the owner if nobody claimed the instance since `expected`; answers with the
+    /// new claim.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] when somebody did, [`Error::NotFound`] for an absent or deleted instance,
+    /// [`Error::Unavailable`].
+    pub async fn claim(&self, id: InstanceId, node: &NodeId, expected: Fence) -> Result<Fence, Error> {
+        let claim = Fence(expected.0 + 1);
+        let row = Entity::update_many()
+            .col_expr(Column::Fence, Expr::value(claim.0))
+            .col_expr(Column::OwnerNode, Expr::value(Some(node.0.clone())))
+            .filter(Column::Id.eq(id.0))
+            .filter(Column::Fence.eq(expected.0))
+            .filter(Column::DeletedAt.is_null());
+        if row.exec(self.pools.write()).await?.rows_affected == 1 {
+            return Ok(claim);
+        }
+        match self.by_id(id).await? {
+            Some(_) => Err(Error::Fenced),
+            None => Err(Error::NotFound),
+        }
+    }
+
+    /// Gives an instance up under a claim, which stays the newest one. Answers whether the claim
+    /// was still the newest.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn release(&self, id: InstanceId, claim: Fence) -> Result<bool, Error> {
+        let row = Entity::update_many()
+            .col_expr(Column::OwnerNode, Expr::value(None::<String>))
+            .filter(Column::Id.eq(id.0))
+            .filter(Column::Fence.eq(claim.0))
+            .filter(Column::OwnerNode.is_not_null())
+            .filter(Column::DeletedAt.is_null());
+        Ok(row.exec(self.pools.write()).await?.rows_affected == 1)
+    }
+
+    /// Changes an instance, whoever owns it. A running instance's own changes go through the
+    /// writer.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn update(&self, id: InstanceId, update: &InstanceUpdate) -> Result<(), Error> {
+        let row = Entity::update_many()
+            .set(changes(update, self.pools.now())?)
+            // MySQL counts changed rows: without a difference the row would seem to be absent.
+            .col_expr(Column::EventSequence, Expr::col(Column::EventSequence))
+            .filter(Column::Id.eq(id.0))
+            .filter(Column::DeletedAt.is_null());
+        if row.exec(self.pools.write()).await?.rows_affected == 0 && self.by_id(id).await?.is_none() {
+            return Err(Error::NotFound);
+        }
+        Ok(())
+    }
+
+    /// Deletes an instance for every reader at once: its name and its token are free, and later
+    /// writes for it are [`Error::Fenced`]. Its rows go with [`Instances::purge_next`].
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Unavailable`].
+    pub async fn mark_deleted(&self, id: InstanceId) -> Result<(), Error> {
+        let now = self.pools.now();
+        let row = Entity::update_many()
+            // In this order: MySQL sees earlier assignments of the same statement.
+            .col_expr(Column::FormerName, Expr::col(Column::Name))
+            .col_expr(Column::Name, Expr::value(None::<String>))
+            .col_expr(Column::TokenHash, Expr::value(None::<String>))
+            .col_expr(Column::Token, Expr::value(""))
+            .col_expr(Column::OwnerNode, Expr::value(None::<String>))
+            .col_expr(Column::Fence, Expr::col(Column::Fence).add(1))
+            .col_expr(Column::DeletedAt, Expr::value(Some(now)))
+            .col_expr(Column::UpdatedAt, Expr::value(now))
+            .filter(Column::Id.eq(id.0))
+            .filter(Column::DeletedAt.is_null());
+        match row.exec(self.pools.write()).await?.rows_affected {
+            0 => Err(Error::NotFound),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes up to `chunk` rows of deleted instances; answers whether there may be more now.
+    /// Undelivered events of a deleted instance keep a day to be delivered. Expired records of every
+    /// instance's key material go with it. Meant to be called every minute or so, and again at once
+    /// while it answers `true`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn purge_next(&self, chunk: u64) -> Result<bool, Error> {
+        purge::next(&self.pools, chunk).await
+    }
+
+    async fn one(&self, condition: Expr) -> Result<Option<Instance>, Error> {
+        alive().filter(condition).one(self.pools.read()).await?.map(rows::stored).transpose()
+    }
+
+    async fn many(&self, some: Select<Entity>) -> Result<Vec<Instance>, Error> {
+        let rows = some.order_by_asc(Column::Name).all(self.pools.read()).await?;
+        rows.into_iter().map(rows::stored).collect()
+    }
+
+    /// Rows per instance. One group-by, since an index begins with the instance in each table.
+    async fn count<E: EntityTrait>(
+        &self,
+        column: E::Column,
+        ids: &[InstanceId],
+    ) -> Result<HashMap<Uuid, u64>, Error> {
+        let counted: Vec<(Uuid, i64)> = E::find()
+            .select_only()
+            .column(column)
+            .column_as(column.count(), "rows")
+            .filter(one_of(column, ids))
+            .group_by(column)
+            .into_tuple()
+            .all(self.pools.read())
+            .await?;
+        Ok(counted.into_iter().map(|(id, rows)| (id, u64::try_from(rows).unwrap_or_default())).collect())
+    }
+}
+
+fn alive() -> Select<Entity> {
+    Entity::find().filter(Column::DeletedAt.is_null())
+}
+
+fn one_of(column: impl ColumnTrait, ids: &[InstanceId]) -> Expr {
+    column.is_in(ids.iter().map(|id| id.0))
+}

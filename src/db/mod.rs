@@ -1,0 +1,43 @@
+//! Owns the database: connections, the schema's state, every query and the one writer of the
+//! running instances. `sea_orm` is named here (and in `migration`) only; rows leave as domain
+//! types. Must not know what the data means: no routing, no delivery, no protocol. To add a table:
+//! a migration, an entity, a repository file here; a tenant's table is reached through [`Scope`]
+//! alone, and is named in `instances/purge` so that it empties with its instance.
+
+mod addresses;
+mod chats;
+mod connect;
+mod contacts;
+mod dead_letters;
+mod entity;
+mod error;
+mod instances;
+mod messages;
+mod migrate;
+mod options;
+mod outbox;
+mod pools;
+mod scope;
+mod session_records;
+mod sinks;
+pub mod writer;
+
+pub use addresses::{Addresses, Pair};
+pub use chats::{Chat, ChatEntry, ChatFilter, Chats};
+pub use connect::Database;
+pub use contacts::{Contact, ContactFilter, Contacts};
+pub use dead_letters::{DeadLetter, DeadLetters, Failure};
+pub use error::{Cause, Error};
+pub use instances::{Counts, InstanceFilter, InstanceUpdate, Instances, NewInstance, Ownership, Remains};
+pub use messages::{MessageFilter, Messages, Page};
+pub use options::{Options, Synchronous, Target};
+pub use outbox::{Outbox, OutboxRow};
+pub use scope::Scope;
+pub use session_records::SessionRecords;
+pub use sinks::Sinks;
+pub use writer::{
+    EventsFor, MessageHead, Observer, Outcome, Routed, SessionChange, Ticket, Unit, Unread, Write, Writer,
+};
+
+/// Wall time in unix milliseconds.
+pub type Clock = std::sync::Arc<dyn Fn() -> i64 + Send + Sync>;

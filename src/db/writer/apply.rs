@@ -1,0 +1,169 @@
+//! The effect of each write on the rows in memory.
+
+use uuid::Uuid;
+
+use super::directory::{self, ChatChange, ContactChange};
+use super::message::{Slot, is_ahead};
+use super::state::{Sent, State};
+use super::{EventsFor, Unit, Write};
+use crate::domain::{InstanceId, MessageStatus};
+
+/// Applies a unit's writes in order; answers which changed something.
+pub fn unit(state: &mut State, unit: &Unit) -> Vec<bool> {
+    let mut repeated: Vec<Uuid> = Vec::new();
+    let mut changed = Vec::with_capacity(unit.writes.len());
+    for write in &unit.writes {
+        let did = match write {
+            // The chat has counted this message already.
+            Write::Chat { last: Some((message, _)), .. } if repeated.contains(message) => false,
+            _ => apply(state, unit.instance, write),
+        };
+        if let (false, Write::Message { message, .. }) = (did, write) {
+            repeated.push(message.id);
+        }
+        changed.push(did);
+    }
+    changed
+}
+
+fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
+    match write {
+        Write::Message { message, idempotency_key, events, .. } => {
+            let name = idempotency_key.as_ref().map(|key| (instance, key.clone()));
+            if name.as_ref().is_some_and(|name| state.idempotency_keys.contains(name)) {
+                return false;
+            }
+            let known = state.by_key.get(&(instance, message.key.id.clone()));
+            if known.is_some_and(|slots| slots.iter().any(|slot| state.messages[*slot].is(&message.key))) {
+                return false;
+            }
+            state.idempotency_keys.extend(name);
+            state.add_message(Slot::insert(instance, message, idempotency_key.clone()));
+            state.tell(instance, events);
+            true
+        }
+        Write::Status { key_id, remote_jid, from_me, status, events } => {
+            let found = find(state, instance, key_id, remote_jid.as_deref(), *from_me);
+            change(state, &found, events, false, |slot| {
+                let ahead = is_ahead(*status, slot.status);
+                if ahead {
+                    slot.status = *status;
+                    slot.append(status.as_str());
+                }
+                ahead
+            })
+        }
+        Write::Sent { id, status, message_timestamp, events } => {
+            sent(state, (*id, instance), *status, *message_timestamp);
+            state.tell(instance, events);
+            true
+        }
+        Write::Edit { key_id, remote_jid, from_me, sender, message, events } => {
+            let found = find(state, instance, key_id, remote_jid.as_deref(), *from_me);
+            change(state, &found, events, true, |slot| {
+                let allowed = slot.is_by(sender.as_deref()) && !slot.deleted;
+                if allowed {
+                    slot.content = Some(message.clone());
+                    slot.edited = true;
+                    slot.append("EDITED");
+                }
+                allowed
+            })
+        }
+        Write::Delete { key_id, remote_jid, from_me, sender, remove, events } => {
+            let found = find(state, instance, key_id, remote_jid.as_deref(), *from_me);
+            change(state, &found, events, true, |slot| {
+                let allowed = slot.is_by(sender.as_deref()) && (*remove || !slot.deleted);
+                if allowed {
+                    slot.removed = *remove;
+                    slot.deleted = true;
+                    slot.append("DELETED");
+                }
+                allowed
+            })
+        }
+        Write::Chat { remote_jid, remote_jid_alt, name, unread, last, on_new, on_change } => {
+            let change = ChatChange { remote_jid, remote_jid_alt, name, unread: *unread, last: *last };
+            directory::chat(state, instance, &change).tell(state, instance, on_new, on_change)
+        }
+        Write::Contact {
+            remote_jid,
+            remote_jid_alt,
+            push_name,
+            profile_pic_url,
+            saved_name,
+            on_new,
+            on_change,
+        } => {
+            let change = ContactChange { remote_jid, remote_jid_alt, push_name, profile_pic_url, saved_name };
+            directory::contact(state, instance, &change).tell(state, instance, on_new, on_change)
+        }
+        Write::Address { lid, pn } => {
+            state.addresses.insert((instance, lid.clone()), pn.clone());
+            true
+        }
+        Write::Session { change } => {
+            state.session(instance, change);
+            true
+        }
+        Write::Instance(update) => {
+            state.updates.push((instance, update.clone()));
+            true
+        }
+        Write::Event(event) => {
+            state.tell(instance, std::slice::from_ref(event));
+            true
+        }
+    }
+}
+
+fn find(
+    state: &State,
+    instance: InstanceId,
+    key_id: &str,
+    remote_jid: Option<&str>,
+    from_me: bool,
+) -> Vec<usize> {
+    let slots = state.by_key.get(&(instance, key_id.to_owned())).map(Vec::as_slice).unwrap_or_default();
+    slots.iter().copied().filter(|slot| state.messages[*slot].answers_to(remote_jid, from_me)).collect()
+}
+
+/// Changes messages and tells of each that changed.
+fn change(
+    state: &mut State,
+    found: &[usize],
+    events: &EventsFor,
+    with_content: bool,
+    mut to: impl FnMut(&mut Slot) -> bool,
+) -> bool {
+    let mut any = false;
+    for index in found {
+        let slot = &mut state.messages[*index];
+        if !to(slot) {
+            continue;
+        }
+        any = true;
+        if let Some(events) = events {
+            let instance = slot.instance;
+            let events = events(&slot.head(with_content));
+            state.tell(instance, &events);
+        }
+    }
+    any
+}
+
+fn sent(state: &mut State, id: (Uuid, InstanceId), status: MessageStatus, timestamp: Option<i64>) {
+    if let Some(slot) = state.by_id.get(&id).map(|index| &mut state.messages[*index]) {
+        if is_ahead(status, slot.status) {
+            slot.status = status;
+        }
+        slot.timestamp = timestamp.unwrap_or(slot.timestamp);
+        slot.changed = true;
+        return;
+    }
+    let sent = state.blind.entry(id).or_insert(Sent { status, timestamp });
+    if is_ahead(status, sent.status) {
+        sent.status = status;
+    }
+    sent.timestamp = timestamp.or(sent.timestamp);
+}

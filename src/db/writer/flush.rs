@@ -1,0 +1,369 @@
+//! Writes what a batch changed, with statements over many rows.
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, Statement, Value,
+};
+
+use uuid::Uuid;
+
+use super::directory::clean;
+use super::message::{New, Slot};
+use super::sql::{self, Columns, Conflict, Type};
+use super::state::{Sent, State};
+use crate::db::Error;
+use crate::db::entity::{instance, session_record};
+use crate::db::instances::changes;
+use crate::domain::InstanceId;
+
+/// The rows of one statement's parameters.
+type Values = Vec<Vec<Value>>;
+
+/// Where a batch is written.
+pub struct Flush<'a> {
+    pub transaction: &'a DatabaseTransaction,
+}
+
+impl Flush<'_> {
+    /// Writes every changed row, and gives the outbox rows their ids.
+    pub async fn all(&self, state: &mut State) -> Result<(), Error> {
+        self.messages(state).await?;
+        self.directory(state).await?;
+        self.session(state).await?;
+        for (id, update) in &state.updates {
+            let row = instance::Entity::update_many().set(changes(update, state.now)?);
+            row.filter(instance::Column::Id.eq(id.0)).exec(self.transaction).await?;
+        }
+        self.sequences(state).await?;
+        self.outbox(state).await
+    }
+
+    async fn messages(&self, state: &State) -> Result<(), Error> {
+        let old = || state.messages.iter().filter(|slot| slot.new.is_none());
+        // Before the inserts: a message may be removed and come again in one batch.
+        let removed: Values = old().filter(|slot| slot.removed).map(|slot| vec![slot.id.into()]).collect();
+        self.delete("message", &[("id", Type::Id)], &removed).await?;
+        let new = state.messages.iter().filter(|slot| !slot.removed);
+        let new: Values =
+            new.filter_map(|slot| slot.new.as_ref().map(|new| insertion(slot, new, state.now))).collect();
+        self.insert("message", &MESSAGE, Conflict::Fail, &new).await?;
+        let mut changed: Values =
+            old().filter(|slot| slot.changed && !slot.removed).map(change_of_slot).collect();
+        changed.extend(state.blind.iter().map(|((id, instance), sent)| change_of_sent(*id, *instance, sent)));
+        self.update("message", 2, &MESSAGE_CHANGE, &MESSAGE_SET, &changed).await
+    }
+
+    async fn directory(&self, state: &State) -> Result<(), Error> {
+        let chats: Values = state
+            .chats
+            .iter()
+            .filter(|(_, row)| row.changed)
+            .map(|((instance, jid), chat)| {
+                let chat = &chat.row;
+                vec![
+                    instance.0.into(),
+                    jid.clone().into(),
+                    chat.id.into(),
+                    chat.remote_jid_alt.clone().into(),
+                    chat.name.clone().into(),
+                    chat.unread_count.into(),
+                    chat.last_message_id.into(),
+                    chat.last_message_at.into(),
+                    chat.created_at.into(),
+                    chat.updated_at.into(),
+                ]
+            })
+            .collect();
+        self.insert("chat", &CHAT, replace(&["instance_id", "remote_jid"], &CHAT_SET), &chats).await?;
+        let contacts: Values = state
+            .contacts
+            .iter()
+            .filter(|(_, row)| row.changed)
+            .map(|((instance, jid), contact)| {
+                let contact = &contact.row;
+                vec![
+                    instance.0.into(),
+                    jid.clone().into(),
+                    contact.id.into(),
+                    contact.remote_jid_alt.clone().into(),
+                    contact.push_name.clone().into(),
+                    contact.saved_name.clone().into(),
+                    contact.profile_pic_url.clone().into(),
+                    contact.is_saved.into(),
+                    contact.created_at.into(),
+                    contact.updated_at.into(),
+                ]
+            })
+            .collect();
+        let conflict = replace(&["instance_id", "remote_jid"], &CONTACT_SET);
+        self.insert("contact", &CONTACT, conflict, &contacts).await?;
+        let addresses = state.addresses.iter();
+        let addresses: Values = addresses
+            .map(|((instance, lid), pn)| vec![instance.0.into(), lid.clone().into(), pn.clone().into()])
+            .collect();
+        let conflict = replace(&["instance_id", "lid"], &["pn"]);
+        self.insert("address", &["instance_id", "lid", "pn"], conflict, &addresses).await
+    }
+
+    async fn session(&self, state: &State) -> Result<(), Error> {
+        use session_record::Column::{InstanceId as Instance, Kind};
+        for (id, kind) in &state.clears {
+            let mut rows = session_record::Entity::delete_many().filter(Instance.eq(id.0));
+            if let Some(kind) = kind {
+                rows = rows.filter(Kind.eq(&**kind));
+            }
+            rows.exec(self.transaction).await?;
+        }
+        let mut deleted = Values::new();
+        let mut stored = Values::new();
+        for ((id, kind, key), record) in &state.records {
+            let mut row = vec![id.0.into(), kind.to_string().into(), key.clone().into()];
+            match record {
+                None => deleted.push(row),
+                Some(record) => {
+                    row.extend([record.value.to_vec().into(), record.expires_at.into()]);
+                    stored.push(row);
+                }
+            }
+        }
+        self.delete("session_record", &RECORD_KEY, &deleted).await?;
+        let conflict = replace(&["instance_id", "kind", "record_key"], &["value", "expires_at"]);
+        self.insert("session_record", &RECORD, conflict, &stored).await
+    }
+
+    async fn sequences(&self, state: &State) -> Result<(), Error> {
+        let told = state.instances.iter().filter(|(_, life)| life.told);
+        let rows: Values = told.map(|(id, life)| vec![id.0.into(), life.sequence.into()]).collect();
+        let columns = &[("id", Type::Id), ("event_sequence", Type::Number)];
+        self.update("instance", 1, columns, &[("event_sequence", "v.event_sequence")], &rows).await
+    }
+
+    async fn outbox(&self, state: &mut State) -> Result<(), Error> {
+        let now = state.now;
+        let rows: Values = state
+            .outbox
+            .iter()
+            .map(|row| {
+                vec![
+                    row.instance.0.into(),
+                    row.sink.to_string().into(),
+                    row.event.id.into(),
+                    row.event.kind.wire().into(),
+                    row.event.chat.clone().into(),
+                    row.sequence.into(),
+                    row.event.data.get().into(),
+                    row.event.time.into(),
+                    now.into(),
+                ]
+            })
+            .collect();
+        let mut ids = Vec::with_capacity(rows.len());
+        let step = if rows.is_empty() { 1 } else { self.id_step().await? };
+        for piece in sql::pieces(&rows) {
+            let text = sql::insert(self.backend(), "outbox", &OUTBOX, piece.len(), Conflict::Fail);
+            if self.backend() == DbBackend::MySql {
+                let first = self.run(text, piece).await?.last_insert_id();
+                let first = i64::try_from(first).unwrap_or(i64::MAX);
+                ids.extend((0..).zip(piece).map(|(position, _)| first + position * step));
+                continue;
+            }
+            let statement = self.statement(format!("{text} RETURNING id"), piece);
+            let mut some = Vec::with_capacity(piece.len());
+            for row in self.transaction.query_all_raw(statement).await? {
+                some.push(row.try_get_by_index::<i64>(0)?);
+            }
+            // Numbers are given in the order of the values; the answer may come in another.
+            some.sort_unstable();
+            ids.extend(some);
+        }
+        for (row, id) in state.outbox.iter_mut().zip(ids) {
+            row.id = id;
+        }
+        Ok(())
+    }
+
+    /// The distance between the ids of one statement, which a cluster of MySQL servers widens.
+    async fn id_step(&self) -> Result<i64, Error> {
+        if self.backend() != DbBackend::MySql {
+            return Ok(1);
+        }
+        let text = "SELECT CAST(@@auto_increment_increment AS SIGNED)";
+        let row = self.transaction.query_one_raw(Statement::from_string(self.backend(), text)).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(1))
+    }
+
+    async fn insert(
+        &self,
+        table: &str,
+        columns: &[&str],
+        conflict: Conflict,
+        rows: &[Vec<Value>],
+    ) -> Result<(), Error> {
+        for piece in sql::pieces(rows) {
+            self.run(sql::insert(self.backend(), table, columns, piece.len(), conflict), piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn update(
+        &self,
+        table: &str,
+        key: usize,
+        columns: &Columns,
+        set: &[(&str, &str)],
+        rows: &[Vec<Value>],
+    ) -> Result<(), Error> {
+        for piece in sql::pieces(rows) {
+            self.run(sql::update(self.backend(), table, key, columns, set, piece.len()), piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, table: &str, keys: &Columns, rows: &[Vec<Value>]) -> Result<(), Error> {
+        for piece in sql::pieces(rows) {
+            self.run(sql::delete(self.backend(), table, keys, piece.len()), piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn run(&self, text: String, rows: &[Vec<Value>]) -> Result<sea_orm::ExecResult, Error> {
+        Ok(self.transaction.execute_raw(self.statement(text, rows)).await?)
+    }
+
+    fn statement(&self, text: String, rows: &[Vec<Value>]) -> Statement {
+        Statement::from_sql_and_values(self.backend(), text, rows.iter().flatten().cloned())
+    }
+
+    fn backend(&self) -> DbBackend {
+        self.transaction.get_database_backend()
+    }
+}
+
+const fn replace(key: &'static [&'static str], set: &'static [&'static str]) -> Conflict {
+    Conflict::Replace { key, set }
+}
+
+const MESSAGE: [&str; 18] = [
+    "id",
+    "instance_id",
+    "key_id",
+    "remote_jid",
+    "remote_jid_alt",
+    "from_me",
+    "participant",
+    "push_name",
+    "status",
+    "updates",
+    "message_type",
+    "message",
+    "context_info",
+    "message_timestamp",
+    "source",
+    "idempotency_key",
+    "deleted",
+    "created_at",
+];
+
+fn insertion(slot: &Slot, new: &New, now: i64) -> Vec<Value> {
+    let key = &slot.key;
+    vec![
+        slot.id.into(),
+        slot.instance.0.into(),
+        key.id.clone().into(),
+        key.remote_jid.clone().into(),
+        key.remote_jid_alt.clone().into(),
+        key.from_me.into(),
+        key.participant.clone().unwrap_or_default().into(),
+        slot.push_name.as_deref().map(clean).into(),
+        slot.status.rank().into(),
+        slot.updates.join(",").into(),
+        slot.message_type.clone().into(),
+        slot.content().unwrap_or("null").into(),
+        new.message.context_info.clone().into(),
+        slot.timestamp.into(),
+        slot.source.clone().into(),
+        new.idempotency_key.clone().into(),
+        slot.deleted.into(),
+        now.into(),
+    ]
+}
+
+/// What is NULL stays as it is.
+const MESSAGE_CHANGE: [(&str, Type); 7] = [
+    ("id", Type::Id),
+    ("instance_id", Type::Id),
+    ("status", Type::Number),
+    ("updates", Type::Text),
+    ("message", Type::Text),
+    ("message_timestamp", Type::Number),
+    ("deleted", Type::Number),
+];
+
+const MESSAGE_SET: [(&str, &str); 5] = [
+    // The same rule as `is_ahead`, for rows that were not read.
+    ("status", "CASE WHEN t.status <= 1 OR v.status > t.status THEN v.status ELSE t.status END"),
+    ("updates", "COALESCE(v.updates, t.updates)"),
+    ("message", "COALESCE(v.message, t.message)"),
+    ("message_timestamp", "COALESCE(v.message_timestamp, t.message_timestamp)"),
+    ("deleted", "COALESCE(v.deleted, t.deleted)"),
+];
+
+fn change_of_slot(slot: &Slot) -> Vec<Value> {
+    vec![
+        slot.id.into(),
+        slot.instance.0.into(),
+        slot.status.rank().into(),
+        slot.updates.join(",").into(),
+        slot.content.clone().filter(|_| slot.edited).into(),
+        slot.timestamp.into(),
+        slot.deleted.into(),
+    ]
+}
+
+fn change_of_sent(id: Uuid, instance: InstanceId, sent: &Sent) -> Vec<Value> {
+    vec![
+        id.into(),
+        instance.0.into(),
+        sent.status.rank().into(),
+        None::<String>.into(),
+        None::<String>.into(),
+        sent.timestamp.into(),
+        None::<bool>.into(),
+    ]
+}
+
+const CHAT: [&str; 10] = [
+    "instance_id",
+    "remote_jid",
+    "id",
+    "remote_jid_alt",
+    "name",
+    "unread_count",
+    "last_message_id",
+    "last_message_at",
+    "created_at",
+    "updated_at",
+];
+const CHAT_SET: [&str; 6] =
+    ["remote_jid_alt", "name", "unread_count", "last_message_id", "last_message_at", "updated_at"];
+
+const CONTACT: [&str; 10] = [
+    "instance_id",
+    "remote_jid",
+    "id",
+    "remote_jid_alt",
+    "push_name",
+    "saved_name",
+    "profile_pic_url",
+    "is_saved",
+    "created_at",
+    "updated_at",
+];
+const CONTACT_SET: [&str; 6] =
+    ["remote_jid_alt", "push_name", "saved_name", "profile_pic_url", "is_saved", "updated_at"];
+
+const RECORD_KEY: [(&str, Type); 3] =
+    [("instance_id", Type::Id), ("kind", Type::Text), ("record_key", Type::Bytes)];
+const RECORD: [&str; 5] = ["instance_id", "kind", "record_key", "value", "expires_at"];
+
+const OUTBOX: [&str; 9] =
+    ["instance_id", "sink", "event_id", "kind", "chat", "sequence", "data", "event_time", "created_at"];

@@ -1,0 +1,21 @@
+//! Owns the one way in which the running instances write: units of many instances share one
+//! transaction and one wait for the disk. Must not know what the writes mean to their callers.
+//! To add a write: a variant in `write`, what it reads in `preload`, its effect in `apply`.
+
+mod apply;
+mod batch;
+mod check;
+mod directory;
+mod flush;
+mod message;
+mod preload;
+mod queue;
+mod sql;
+mod state;
+mod task;
+mod write;
+
+pub(in crate::db) use queue::new;
+pub use queue::{Observer, Outcome, Ticket, Writer};
+pub use task::Task;
+pub use write::{EventsFor, MessageHead, Routed, SessionChange, Unit, Unread, Write};

@@ -1,0 +1,109 @@
+//! Chats, contacts, addresses and sinks.
+
+use uuid::Uuid;
+use waggle::db::{ChatFilter, ContactFilter, Pair, Unread, Write};
+use waggle::domain::{EventKind, SinkKind};
+
+use super::instances::sink;
+use super::world::{World, event, message, store};
+
+fn chat(jid: &str, unread: Unread, last: Option<(Uuid, i64)>) -> Write {
+    Write::Chat {
+        remote_jid: jid.to_owned(),
+        remote_jid_alt: None,
+        name: None,
+        unread,
+        last,
+        on_new: vec![event(EventKind::ChatsUpsert)],
+        on_change: vec![event(EventKind::ChatsUpdate)],
+    }
+}
+
+fn contact(jid: &str, push_name: &str, saved_name: Option<Option<&str>>) -> Write {
+    Write::Contact {
+        remote_jid: jid.to_owned(),
+        remote_jid_alt: None,
+        push_name: Some(push_name.to_owned()),
+        profile_pic_url: None,
+        saved_name: saved_name.map(|name| name.map(str::to_owned)),
+        on_new: vec![event(EventKind::ContactsUpsert)],
+        on_change: vec![event(EventKind::ContactsUpdate)],
+    }
+}
+
+pub async fn chats_and_contacts_tell_what_changed(world: &World) {
+    use EventKind::{ChatsUpdate, ChatsUpsert, ContactsUpdate, ContactsUpsert};
+    let id = world.instance().await;
+    let a = "a@s.whatsapp.net";
+    let writes = vec![chat(a, Unread::Add(1), None), chat(a, Unread::Add(2), None)];
+    assert_eq!(world.write(id, writes).await, [true, true]);
+    assert_eq!(world.write(id, vec![chat(a, Unread::Keep, None)]).await, [false]);
+    assert_eq!(world.write(id, vec![contact(a, "A\0nn", None)]).await, [true]);
+    let writes = vec![contact(a, "Ann", None), contact(a, "Ann", Some(Some("Mum")))];
+    assert_eq!(world.write(id, writes).await, [false, true]);
+    let scope = world.db.instance(id);
+    let stored = scope.contacts().by_jids(&[a.to_owned(), "b".to_owned()]).await.unwrap().remove(0);
+    assert_eq!((stored.push_name.as_deref(), stored.is_saved), (Some("Ann"), true));
+    world.write(id, vec![contact(a, "Ann", Some(None)), chat(a, Unread::Add(1), None)]).await;
+    let renamed = scope.contacts().find(&ContactFilter { id: Some(stored.id), ..Default::default() }).await;
+    let renamed = renamed.unwrap().remove(0);
+    assert_eq!((renamed.id, renamed.is_saved, renamed.saved_name), (stored.id, false, None));
+    assert_eq!(scope.chats().by_jid(a).await.unwrap().unwrap().unread_count, 4);
+    world.write(id, vec![chat(a, Unread::Reset, None)]).await;
+    assert_eq!(scope.chats().by_jid(a).await.unwrap().unwrap().unread_count, 0);
+    let kinds: Vec<_> = world.outbox_of(id).await.iter().map(|row| row.event.kind).collect();
+    let chats = [ChatsUpsert, ChatsUpdate, ContactsUpsert, ContactsUpdate, ContactsUpdate];
+    assert_eq!(kinds, [&chats[..], &[ChatsUpdate, ChatsUpdate]].concat());
+}
+
+pub async fn chats_come_newest_first(world: &World) {
+    let id = world.instance().await;
+    for n in 0..5 {
+        let jid = format!("{n}@s.whatsapp.net");
+        let last = message(&format!("K{n}"), &jid, n);
+        let write = chat(&jid, Unread::Keep, (n > 0).then_some((last.id, n)));
+        world.write(id, vec![store(last), write, contact(&jid, "N", None)]).await;
+    }
+    // An older message does not take the place of a newer one.
+    world.write(id, vec![chat("4@s.whatsapp.net", Unread::Keep, Some((Uuid::now_v7(), 1)))]).await;
+    let chats = world.db.instance(id).chats();
+    let all = chats.find(&ChatFilter::default(), 10, 0).await.unwrap();
+    let jids: Vec<_> = all.iter().map(|entry| &entry.chat.remote_jid[..1]).collect();
+    assert_eq!(jids, ["4", "3", "2", "1", "0"], "the one without a message is last");
+    assert_eq!(all[0].last_message.as_ref().unwrap().key.id, "K4");
+    assert!(all[4].last_message.is_none() && all[4].contact.is_some());
+    let some = chats.find(&ChatFilter::default(), 2, 1).await.unwrap();
+    assert_eq!(some, all[1..3]);
+    let filter = ChatFilter { remote_jids: vec!["2@s.whatsapp.net".to_owned()] };
+    assert_eq!(chats.find(&filter, 10, 0).await.unwrap(), all[2..3]);
+}
+
+pub async fn addresses_go_both_ways(world: &World) {
+    let id = world.instance().await;
+    let pair = |lid: &str, pn: &str| Write::Address { lid: lid.to_owned(), pn: pn.to_owned() };
+    world.write(id, vec![pair("1@lid", "1@x"), pair("2@lid", "2@x"), pair("1@lid", "3@x")]).await;
+    world.write(id, vec![pair("2@lid", "2@y")]).await;
+    let addresses = world.db.instance(id).addresses();
+    assert_eq!(addresses.pn_of_lid("1@lid").await.unwrap().as_deref(), Some("3@x"));
+    assert_eq!(addresses.pn_of_lid("2@lid").await.unwrap().as_deref(), Some("2@y"));
+    assert_eq!(addresses.lid_of_pn("3@x").await.unwrap().as_deref(), Some("1@lid"));
+    assert_eq!(addresses.lid_of_pn("1@x").await.unwrap(), None);
+    let first = Pair { lid: "1@lid".to_owned(), pn: "3@x".to_owned() };
+    assert_eq!(addresses.all(1).await.unwrap(), [first]);
+    let both = addresses.pairs_of(&["2@lid".to_owned(), "3@x".to_owned()]).await.unwrap();
+    assert_eq!(both.len(), 2);
+}
+
+pub async fn a_sink_keeps_its_identity(world: &World) {
+    let sinks = world.db.instance(world.instance().await).sinks();
+    assert_eq!(sinks.get(SinkKind::Webhook).await.unwrap(), None);
+    let first = sink(SinkKind::Webhook);
+    assert_eq!(sinks.set(&first).await.unwrap(), first);
+    let mut second = sink(SinkKind::Webhook);
+    (second.enabled, second.created_at, second.updated_at) = (false, 50, 50);
+    let stored = sinks.set(&second).await.unwrap();
+    assert_eq!((stored.id, stored.created_at, stored.updated_at), (first.id, 1, 50));
+    assert!(!stored.enabled);
+    sinks.set(&sink(SinkKind::Websocket)).await.unwrap();
+    assert_eq!(sinks.all().await.unwrap().len(), 2);
+}

@@ -1,0 +1,219 @@
+//! Messages.
+
+use std::sync::Arc;
+
+use waggle::db::{MessageFilter, MessageHead, Page, Write};
+use waggle::domain::{EventKind, MessageStatus, StoredMessage};
+
+use super::world::{World, event, message, status, store};
+
+const CHAT: &str = "5511@s.whatsapp.net";
+
+pub async fn a_message_is_stored_once(world: &World) {
+    let id = world.instance().await;
+    let first = message("K", CHAT, 10);
+    assert_eq!(world.write(id, vec![store(first.clone())]).await, [true]);
+    assert_eq!(world.write(id, vec![store(message("K", CHAT, 11))]).await, [false]);
+    // Twice in one batch; another sender; another letter case.
+    let mut other = message("K", CHAT, 12);
+    other.key.participant = Some("7@lid".to_owned());
+    let batch = vec![store(other.clone()), store(other), store(message("k", CHAT, 13))];
+    assert_eq!(world.write(id, batch).await, [true, false, true]);
+    let messages = world.db.instance(id).messages();
+    assert_eq!(messages.by_id(first.id).await.unwrap(), Some(first));
+    let found = messages.by_key_id("K").await.unwrap();
+    assert_eq!(found.iter().map(|m| m.timestamp).collect::<Vec<_>>(), [12, 10]);
+    assert_eq!(world.outbox_of(id).await.len(), 3, "no event without a change");
+}
+
+pub async fn a_status_never_goes_back(world: &World) {
+    let id = world.instance().await;
+    world.write(id, vec![store(message("K", CHAT, 1))]).await;
+    for (new, moved) in [
+        (MessageStatus::ServerAck, true),
+        (MessageStatus::Read, true),
+        (MessageStatus::DeliveryAck, false),
+        (MessageStatus::Read, false),
+        (MessageStatus::Error, false),
+    ] {
+        assert_eq!(world.write(id, vec![status("K", new)]).await, [moved], "{new:?}");
+    }
+    assert_eq!(world.write(id, vec![status("absent", MessageStatus::Read)]).await, [false]);
+    let stored = world.db.instance(id).messages().by_key_id("K").await.unwrap().remove(0);
+    assert_eq!((stored.status, stored.updates), (MessageStatus::Read, texts(&["SERVER_ACK", "READ"])));
+    assert_eq!(world.outbox_of(id).await.len(), 3);
+}
+
+pub async fn an_answer_to_a_send_needs_no_look(world: &World) {
+    let id = world.instance().await;
+    let (first, second) = (message("A", CHAT, 1), message("B", CHAT, 1));
+    let fresh = |message: &StoredMessage| Write::Message {
+        message: Arc::new(message.clone()),
+        idempotency_key: None,
+        fresh: true,
+        events: vec![],
+    };
+    let sent = |message: &StoredMessage, status| Write::Sent {
+        id: message.id,
+        status,
+        message_timestamp: Some(99),
+        events: vec![event(EventKind::SendMessage)],
+    };
+    world.write(id, vec![fresh(&first), fresh(&second)]).await;
+    world.write(id, vec![status("B", MessageStatus::Read)]).await;
+    let answers = vec![sent(&first, MessageStatus::ServerAck), sent(&second, MessageStatus::ServerAck)];
+    assert_eq!(world.write(id, answers).await, [true, true]);
+    let messages = world.db.instance(id).messages();
+    let of = async |message: &StoredMessage| messages.by_id(message.id).await.unwrap().unwrap();
+    assert_eq!((of(&first).await.status, of(&first).await.timestamp), (MessageStatus::ServerAck, 99));
+    assert_eq!(of(&second).await.status, MessageStatus::Read);
+    assert_eq!(of(&second).await.updates, texts(&["READ"]));
+    let third = message("C", CHAT, 1);
+    world.write(id, vec![fresh(&third)]).await;
+    world.write(id, vec![sent(&third, MessageStatus::Error)]).await;
+    assert_eq!(of(&third).await.status, MessageStatus::Error);
+}
+
+pub async fn only_the_sender_edits_and_deletes(world: &World) {
+    let id = world.instance().await;
+    let mut original = message("K", "1-2@g.us", 1);
+    original.key.participant = Some("1@lid".to_owned());
+    world.write(id, vec![store(original)]).await;
+    let heads: Arc<std::sync::Mutex<Vec<MessageHead>>> = Arc::default();
+    let told = Arc::clone(&heads);
+    let events = Arc::new(move |head: &MessageHead| {
+        told.lock().unwrap().push(head.clone());
+        vec![event(EventKind::MessagesEdited)]
+    });
+    let edit = |sender: &str, text: &str| Write::Edit {
+        key_id: "K".to_owned(),
+        remote_jid: Some("1-2@g.us".to_owned()),
+        from_me: false,
+        sender: Some(sender.to_owned()),
+        message: text.to_owned(),
+        events: Some(events.clone()),
+    };
+    let delete = |sender: Option<&str>, remove| Write::Delete {
+        key_id: "K".to_owned(),
+        remote_jid: None,
+        from_me: false,
+        sender: sender.map(str::to_owned),
+        remove,
+        events: Some(events.clone()),
+    };
+    let messages = world.db.instance(id).messages();
+    assert_eq!(world.write(id, vec![edit("2@lid", "{}"), delete(Some("2@lid"), false)]).await, [false; 2]);
+    assert_eq!(world.write(id, vec![edit("1@lid", r#"{"a":1}"#)]).await, [true]);
+    assert_eq!(messages.by_key_id("K").await.unwrap()[0].message, r#"{"a":1}"#);
+    assert_eq!(world.write(id, vec![delete(Some("1@lid"), false)]).await, [true]);
+    assert_eq!(world.write(id, vec![delete(None, false)]).await, [false]);
+    let stored = messages.by_key_id("K").await.unwrap().remove(0);
+    assert!(stored.deleted);
+    assert_eq!(stored.updates, texts(&["EDITED", "DELETED"]));
+    assert_eq!(world.write(id, vec![delete(None, true)]).await, [true]);
+    assert!(messages.by_key_id("K").await.unwrap().is_empty());
+    let heads = heads.lock().unwrap();
+    assert_eq!(heads.len(), 3);
+    assert!(heads.iter().all(|head| head.message.as_deref() == Some(r#"{"a":1}"#)), "{heads:?}");
+}
+
+pub async fn a_batch_sees_its_own_writes(world: &World) {
+    let id = world.instance().await;
+    let new = message("K", CHAT, 1);
+    let edit = Write::Edit {
+        key_id: "K".to_owned(),
+        remote_jid: None,
+        from_me: false,
+        sender: None,
+        message: "{}".to_owned(),
+        events: None,
+    };
+    let writes = vec![
+        status("K", MessageStatus::Read),
+        store(new.clone()),
+        status("K", MessageStatus::ServerAck),
+        edit,
+        store(new),
+        status("K", MessageStatus::Pending),
+    ];
+    assert_eq!(world.write(id, writes).await, [false, true, true, true, false, false]);
+    let stored = world.db.instance(id).messages().by_key_id("K").await.unwrap().remove(0);
+    assert_eq!((&*stored.message, stored.status), ("{}", MessageStatus::ServerAck));
+    assert_eq!(stored.updates, texts(&["SERVER_ACK", "EDITED"]));
+    let kinds: Vec<_> = world.outbox_of(id).await.iter().map(|row| row.event.kind).collect();
+    assert_eq!(kinds, [EventKind::MessagesUpsert, EventKind::MessagesUpdate]);
+}
+
+pub async fn filters_and_pages(world: &World) {
+    let id = world.instance().await;
+    for n in 0..20_i64 {
+        let mut row = message(&format!("K{n}"), if n % 2 == 0 { CHAT } else { "6@g.us" }, 100 + n / 2);
+        row.key.from_me = n % 4 == 0;
+        row.key.participant = (n % 2 == 1).then(|| format!("{}@lid", n % 3));
+        row.key.remote_jid_alt = (n == 4).then(|| "4@lid".to_owned());
+        row.message_type = if n < 5 { "imageMessage" } else { "conversation" }.to_owned();
+        world.write(id, vec![store(row)]).await;
+    }
+    let messages = world.db.instance(id).messages();
+    let find = async |filter: MessageFilter, number, size| {
+        let (rows, total) = messages.find(&filter, Page { number, size }).await.unwrap();
+        (rows.into_iter().map(|m| m.key.id).collect::<Vec<_>>(), total)
+    };
+    let any = MessageFilter::default;
+    assert_eq!(find(any(), 1, 3).await, (texts(&["K19", "K18", "K17"]), 20));
+    assert_eq!(find(any(), 7, 3).await, (texts(&["K1", "K0"]), 20));
+    assert_eq!(find(any(), 8, 3).await.0, texts(&[]));
+    assert_eq!(find(MessageFilter { key_id: Some("K7".into()), ..any() }, 1, 9).await.0, texts(&["K7"]));
+    let chat = MessageFilter { remote_jids: texts(&[CHAT, "9@lid"]), from_me: Some(true), ..any() };
+    assert_eq!(find(chat, 1, 2).await, (texts(&["K16", "K12"]), 5));
+    let alt = MessageFilter { remote_jid_alt: Some("4@lid".into()), ..any() };
+    assert_eq!(find(alt, 1, 9).await.0, texts(&["K4"]));
+    let group = MessageFilter { participants: texts(&["0@lid"]), ..any() };
+    assert_eq!(find(group, 1, 9).await.0, texts(&["K15", "K9", "K3"]));
+    let time = MessageFilter { from: Some(103), until: Some(104), ..any() };
+    assert_eq!(find(time, 1, 9).await, (texts(&["K9", "K8", "K7", "K6"]), 4));
+    let kind = MessageFilter { message_type: Some("imageMessage".into()), ..any() };
+    assert_eq!(find(kind, 1, 2).await, (texts(&["K4", "K3"]), 5));
+    let last = messages.last_of_chat(&texts(&["6@g.us"])).await.unwrap().unwrap();
+    assert_eq!(last.key.id, "K19");
+}
+
+pub async fn an_idempotency_key_names_one_message(world: &World) {
+    let id = world.instance().await;
+    let named = |key_id: &str| Write::Message {
+        message: Arc::new(message(key_id, CHAT, 1)),
+        idempotency_key: Some("order-1".to_owned()),
+        fresh: true,
+        events: vec![],
+    };
+    assert_eq!(world.write(id, vec![named("A"), named("B")]).await, [true, false]);
+    assert_eq!(world.write(id, vec![named("C")]).await, [false]);
+    let messages = world.db.instance(id).messages();
+    assert_eq!(messages.by_idempotency_key("order-1").await.unwrap().unwrap().key.id, "A");
+    assert_eq!(messages.by_idempotency_key("ORDER-1").await.unwrap(), None);
+}
+
+pub async fn pending_ones_are_found(world: &World) {
+    let id = world.instance().await;
+    let now = world.now() / 1000;
+    let own = |key: &str, status, time| {
+        let mut own = message(key, CHAT, time);
+        (own.key.from_me, own.status) = (true, status);
+        store(own)
+    };
+    let rows = vec![
+        own("A", MessageStatus::Pending, now),
+        own("B", MessageStatus::ServerAck, now),
+        own("C", MessageStatus::Pending, now - 5),
+        store(message("D", CHAT, now)),
+    ];
+    world.write(id, rows).await;
+    let messages = world.db.instance(id).messages();
+    let found = messages.pending_older_than(world.now() + 1, 10).await.unwrap();
+    assert_eq!(found.iter().map(|m| &*m.key.id).collect::<Vec<_>>(), ["C", "A"]);
+    assert!(messages.pending_older_than(world.now(), 10).await.unwrap().is_empty());
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
