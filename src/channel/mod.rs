@@ -1,0 +1,332 @@
+//! Owns the providers of WhatsApp accounts, one folder each, behind capability traits;
+//! must not know HTTP, the cluster or the database. To add a provider: implement [`Factory`] and
+//! [`Channel`]; to add a capability: one trait here and one file per provider that has it.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, watch};
+
+use crate::domain::{Fence, InstanceId, InstanceName, Jid, MessageKey, Settings};
+use crate::events::Journal;
+/// Where outgoing connections go through.
+pub use crate::net::Proxy;
+
+pub mod whatsapp_web;
+
+/// Why a channel could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no connection to WhatsApp now.
+    #[error("not connected")]
+    NotConnected,
+    /// This provider cannot do it at all.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// The caller's input; names the field of the request.
+    #[error("{field} {reason}")]
+    Invalid {
+        /// The field of the request.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// WhatsApp answered with an error.
+    #[error("WhatsApp refused: {0}")]
+    Refused(String),
+    /// WhatsApp did not answer in time. Whether it acted is unknown.
+    #[error("WhatsApp did not answer in time")]
+    Timeout,
+    /// A newer claim of the instance exists; this node must stop it.
+    #[error("the instance has a newer owner")]
+    Fenced,
+    /// The session store or the database cannot be reached.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Anything else; not the caller's fault.
+    #[error("the protocol failed: {0}")]
+    Protocol(String),
+}
+
+/// What a provider has no notion of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{what} is not supported by {integration}")]
+pub struct Unsupported {
+    /// The capability, for example `groups`.
+    pub what: &'static str,
+    /// The provider as clients name it.
+    pub integration: &'static str,
+}
+
+/// Everything a channel is given of its instance.
+#[derive(Clone)]
+pub struct Seat {
+    /// Whose account it is.
+    pub instance: InstanceId,
+    /// For logs.
+    pub name: InstanceName,
+    /// The claim under which everything is written.
+    pub fence: Fence,
+    /// The tenant's settings, as they change.
+    pub settings: watch::Receiver<Settings>,
+    /// Where outgoing connections go through; `None` is direct.
+    pub proxy: Option<Proxy>,
+    /// Where what happens is recorded.
+    pub journal: Journal,
+    /// Where the life of the connection is reported. Bounded; a channel that finds it full waits.
+    pub signals: mpsc::Sender<Signal>,
+}
+
+/// What a channel reports of its connection while [`Channel::run`] runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// A QR to be scanned; it replaces the one before.
+    Qr(String),
+    /// The account is linked to this device; the connection restarts by itself.
+    Paired {
+        /// The account's address.
+        jid: Jid,
+        /// Its hidden identity.
+        lid: Option<Jid>,
+    },
+    /// Logged in, and ready to send.
+    Open {
+        /// The account's address.
+        jid: Jid,
+        /// Its hidden identity.
+        lid: Option<Jid>,
+        /// Its own name, if known.
+        name: Option<String>,
+    },
+    /// The account's own name or picture is known now or has changed.
+    Profile {
+        /// Its own name.
+        name: Option<String>,
+        /// Address of its picture.
+        picture: Option<String>,
+    },
+}
+
+/// Why one connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// We asked for it.
+    Stopped,
+    /// The connection restarts as part of the protocol (after pairing, or when the server asks).
+    Restart,
+    /// No QR was scanned in time.
+    PairingTimeout,
+    /// The network or the server dropped it, or it could not be made.
+    Lost(String),
+    /// The account was unlinked, by us or on the phone: the session is of no use any more.
+    LoggedOut,
+    /// Another connection of the same device took over.
+    Replaced,
+    /// WhatsApp banned the account for some time.
+    Banned {
+        /// How long.
+        expires_seconds: u64,
+        /// WhatsApp's reason.
+        reason: String,
+    },
+    /// WhatsApp does not accept this version of the client any more.
+    Outdated,
+    /// WhatsApp refused the login for another reason (its number).
+    Refused(i32),
+    /// A newer claim of the instance exists: nothing may be written any more.
+    Fenced,
+}
+
+/// Makes channels of one provider.
+#[async_trait]
+pub trait Factory: Send + Sync + 'static {
+    /// The provider as clients name it.
+    fn integration(&self) -> &'static str;
+
+    /// A channel for one connection attempt; it does not connect yet.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the session cannot be read.
+    async fn open(&self, seat: Seat) -> Result<Arc<dyn Channel>, Error>;
+
+    /// Forgets the session: the next connection pairs anew.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Fenced`].
+    async fn wipe(&self, instance: InstanceId, fence: Fence) -> Result<(), Error>;
+}
+
+/// One connection to a provider.
+#[async_trait]
+pub trait Channel: Send + Sync + 'static {
+    /// Connects, and returns when the connection has ended. Called once.
+    async fn run(&self) -> End;
+
+    /// Ends the connection gracefully: what is under way is flushed. [`Channel::run`] then returns.
+    async fn stop(&self);
+
+    /// Unlinks the device at WhatsApp as far as it can be reached; then as [`Channel::stop`].
+    async fn logout(&self);
+
+    /// Sending and marking messages.
+    fn messages(&self) -> &dyn Messages;
+
+    /// Linking by a code typed on the phone.
+    ///
+    /// # Errors
+    /// [`Unsupported`] when the provider has no notion of it.
+    fn pairing(&self) -> Result<&dyn Pairing, Unsupported>;
+
+    /// Who is on WhatsApp.
+    ///
+    /// # Errors
+    /// As [`Channel::pairing`].
+    fn numbers(&self) -> Result<&dyn Numbers, Unsupported>;
+
+    /// Being online, and typing.
+    ///
+    /// # Errors
+    /// As [`Channel::pairing`].
+    fn presence(&self) -> Result<&dyn Presence, Unsupported>;
+}
+
+/// Linking a device without a QR.
+#[async_trait]
+pub trait Pairing: Send + Sync {
+    /// Asks for an eight-character code that is typed on the phone of that number (digits).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when WhatsApp throttles, [`Error::NotConnected`].
+    async fn code(&self, phone: &str) -> Result<String, Error>;
+}
+
+/// A text to send.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Text {
+    /// The text; formatting is untouched.
+    pub text: String,
+    /// The message it answers.
+    pub quoted: Option<Quoted>,
+    /// Who is mentioned.
+    pub mentioned: Vec<Jid>,
+    /// Mention every member of the group.
+    pub mention_everyone: bool,
+    /// Whether a preview of the first link may be made.
+    pub link_preview: bool,
+}
+
+/// A message that is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quoted {
+    /// Its identity.
+    pub key: MessageKey,
+    /// Its content as JSON text in the form of the API, when it is known.
+    pub message: Option<String>,
+}
+
+/// A message that is ready to be recorded and then sent.
+pub struct Prepared {
+    /// Its identity, with an id of our own choice.
+    pub key: MessageKey,
+    /// The name of the field of `message` that holds the content.
+    pub message_type: String,
+    /// The content as JSON text in the form of the API.
+    pub message: String,
+    /// Quoted message and mentions as JSON text.
+    pub context_info: Option<String>,
+    /// The provider's own form.
+    pub payload: Box<dyn Any + Send + Sync>,
+}
+
+/// Sending and marking messages. Sends to one chat are made in the order of the calls.
+#[async_trait]
+pub trait Messages: Send + Sync {
+    /// Composes a text. Nothing leaves the node, but metadata of a group may be fetched.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the field; [`Error::NotConnected`].
+    async fn compose_text(&self, chat: &Jid, text: Text) -> Result<Prepared, Error>;
+
+    /// Composes an edit of one of our own messages.
+    ///
+    /// # Errors
+    /// As [`Messages::compose_text`].
+    async fn compose_edit(&self, key: &MessageKey, text: &str) -> Result<Prepared, Error>;
+
+    /// Composes the deletion of a message for everyone.
+    ///
+    /// # Errors
+    /// As [`Messages::compose_text`].
+    async fn compose_delete(&self, key: &MessageKey) -> Result<Prepared, Error>;
+
+    /// Sends, and returns when WhatsApp has acknowledged.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when WhatsApp did not take it, [`Error::Timeout`] when that is unknown.
+    async fn transmit(&self, prepared: &Prepared) -> Result<(), Error>;
+
+    /// Tells the senders that messages were read.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`].
+    async fn mark_read(&self, keys: &[MessageKey]) -> Result<(), Error>;
+}
+
+/// Whether an address is on WhatsApp.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberCheck {
+    /// The address that was asked for.
+    pub asked: Jid,
+    /// The address by phone number, or the asked one when there is none.
+    pub jid: Jid,
+    /// Its hidden identity, if known.
+    pub lid: Option<Jid>,
+    /// Whether it exists.
+    pub exists: bool,
+    /// A business's verified name.
+    pub name: Option<String>,
+}
+
+/// Who is on WhatsApp.
+#[async_trait]
+pub trait Numbers: Send + Sync {
+    /// Checks addresses, in the order of the input.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::Timeout`].
+    async fn check(&self, jids: &[Jid]) -> Result<Vec<NumberCheck>, Error>;
+}
+
+/// What a chat sees of us while we write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatState {
+    /// Typing.
+    Composing,
+    /// Recording a voice message.
+    Recording,
+    /// Neither any more.
+    Paused,
+}
+
+/// Being online, and typing.
+#[async_trait]
+pub trait Presence: Send + Sync {
+    /// Shows the account as online, or not.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`].
+    async fn online(&self, online: bool) -> Result<(), Error>;
+
+    /// Shows a chat what we are doing.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`].
+    async fn chat_state(&self, chat: &Jid, state: ChatState) -> Result<(), Error>;
+
+    /// Asks to be told when a contact comes and goes.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`].
+    async fn subscribe(&self, contact: &Jid) -> Result<(), Error>;
+}

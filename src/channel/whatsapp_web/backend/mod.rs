@@ -1,0 +1,152 @@
+//! Owns the protocol library's storage traits, written once over [`session::Store`]; must not know
+//! which store it is. To add a trait's method: its file here, a kind in `keys.rs`, and one
+//! [`Batch`] for whatever it changes.
+//!
+//! | durable before the call returns | may lose the last moments |
+//! |---|---|
+//! | device, sessions, identities, (signed) pre-keys, sender keys, application state keys, pending inbound messages | copies of sent messages, message secrets, privacy tokens, device lists, LID maps, sender key devices, base keys, group metadata, application state versions and MACs |
+//!
+//! What may be lost is lost from the end only (the store keeps the order), so versions and MACs of
+//! application state go back together and the next sync repeats what is missing.
+
+mod app_sync;
+mod bounded;
+mod device;
+mod keys;
+mod lid;
+mod pending;
+mod protocol;
+mod secrets;
+mod sent;
+mod signal;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+use wacore::store::error::{Result, StoreError};
+
+use crate::session::{self, Batch, Change, Durability, Kind, Owner, Store};
+
+/// One instance's storage for the protocol library.
+pub struct Backend {
+    store: Arc<dyn Store>,
+    owner: Owner,
+    on_fenced: Arc<dyn Fn() + Send + Sync>,
+    fenced: AtomicBool,
+    clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+    tokens: tokens::Cache,
+    /// Held over a read, a merge and a write, one per kind of record that is merged.
+    merging: Merging,
+}
+
+#[derive(Default)]
+struct Merging {
+    tokens: Mutex<()>,
+    lids: Mutex<()>,
+    secrets: Mutex<()>,
+    sent: Mutex<()>,
+}
+
+impl Backend {
+    /// Serves the instance and the claim of `owner`. `on_fenced` is called once, when the store
+    /// says that a newer claim exists: the runner must stop the client then. Every later write
+    /// fails too.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, owner: Owner, on_fenced: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self {
+            store,
+            owner,
+            on_fenced,
+            fenced: AtomicBool::new(false),
+            // The library's own wall clock: it makes the cut-offs of its sweeps with it.
+            clock: Arc::new(wacore::time::now_millis),
+            tokens: tokens::Cache::default(),
+            merging: Merging::default(),
+        }
+    }
+
+    /// Takes wall time (unix milliseconds) from `clock`.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Unix milliseconds.
+    fn now(&self) -> i64 {
+        (self.clock)()
+    }
+
+    async fn get(&self, kind: Kind, key: &[u8]) -> Result<Option<Bytes>> {
+        self.store.get(self.owner, kind, key).await.map_err(|e| self.failed(e))
+    }
+
+    async fn get_many(&self, kind: Kind, keys: &[Vec<u8>]) -> Result<Vec<Option<Bytes>>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.store.get_many(self.owner, kind, keys).await.map_err(|e| self.failed(e))
+    }
+
+    async fn scan(&self, kind: Kind, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Bytes)>> {
+        self.store.scan(self.owner, kind, prefix).await.map_err(|e| self.failed(e))
+    }
+
+    async fn durable(&self, changes: Vec<Change>) -> Result<()> {
+        self.apply(changes, Durability::Durable).await
+    }
+
+    async fn relaxed(&self, changes: Vec<Change>) -> Result<()> {
+        self.apply(changes, Durability::Relaxed).await
+    }
+
+    async fn apply(&self, changes: Vec<Change>, durability: Durability) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let batch = Batch { changes, durability };
+        self.store.apply(self.owner, batch).await.map_err(|e| self.failed(e))
+    }
+
+    fn failed(&self, error: session::Error) -> StoreError {
+        match error {
+            session::Error::Fenced => {
+                if !self.fenced.swap(true, Ordering::AcqRel) {
+                    (self.on_fenced)();
+                }
+                StoreError::Database(Box::new(error))
+            }
+            session::Error::Unavailable(_) => StoreError::Connection(Box::new(error)),
+            session::Error::Corrupt(_) => StoreError::Serialization(Box::new(error)),
+        }
+    }
+}
+
+fn put(kind: Kind, key: Vec<u8>, value: impl Into<Bytes>) -> Change {
+    Change::Put { kind, key, value: value.into(), expires_at: None }
+}
+
+fn delete(kind: Kind, key: Vec<u8>) -> Change {
+    Change::Delete { kind, key }
+}
+
+/// Upstream's own types are kept as JSON: they grow fields with defaults, which formats without
+/// names cannot read back.
+fn to_json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|e| StoreError::Serialization(Box::new(e)))
+}
+
+fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|e| StoreError::Serialization(Box::new(e)))
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::Validation(format!("a damaged {what} record"))
+}

@@ -1,0 +1,184 @@
+//! One connection of one account.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+use whatsapp_rust::Client;
+use whatsapp_rust::bot::Bot;
+
+use super::acks::Acks;
+use super::address::Pairs;
+use super::intake::Intake;
+use crate::channel::{Channel, End, Error, Messages, Numbers, Pairing, Presence, Seat, Signal, Unsupported};
+use crate::domain::Jid;
+
+/// How long a graceful end may take: what is under way is flushed.
+const STOP: Duration = Duration::from_secs(10);
+/// Names that are remembered as recorded.
+const KNOWN_NAMES: usize = 1024;
+
+/// What every part of a connection shares.
+pub struct Context {
+    pub seat: Seat,
+    pub pairs: Pairs,
+    pub names: Names,
+    pub acks: Acks,
+    pub intake: Intake,
+    pub opened: AtomicBool,
+    /// Cancelled when the connection is over.
+    pub over: CancellationToken,
+    /// Weak, because the client holds this context as its hook and as its subscriber.
+    client: OnceLock<Weak<Client>>,
+    /// Why it ends; the first reason counts.
+    end: Mutex<Option<End>>,
+}
+
+/// Contacts whose name was recorded lately.
+#[derive(Default)]
+pub struct Names(Mutex<HashMap<Jid, String>>);
+
+impl Names {
+    /// Whether the name of a contact is news.
+    pub fn learn(&self, jid: &Jid, name: &str) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.get(jid).is_some_and(|known| known == name) {
+            return false;
+        }
+        if known.len() >= KNOWN_NAMES {
+            known.clear();
+        }
+        known.insert(jid.clone(), name.to_owned());
+        true
+    }
+}
+
+impl Context {
+    pub fn new(seat: Seat, intake: Intake) -> Self {
+        Self {
+            seat,
+            pairs: Pairs::default(),
+            names: Names::default(),
+            acks: Acks::default(),
+            intake,
+            opened: AtomicBool::new(false),
+            over: CancellationToken::new(),
+            client: OnceLock::new(),
+            end: Mutex::new(None),
+        }
+    }
+
+    /// The library's client, while there is one.
+    pub fn client(&self) -> Option<Arc<Client>> {
+        self.client.get()?.upgrade()
+    }
+
+    /// Notes why the connection ends.
+    pub fn ends(&self, end: End) {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(end);
+    }
+
+    fn end(&self) -> Option<End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the library makes a lost connection again by itself. It does so for the restart
+    /// after pairing; everything else is the runner's decision.
+    pub fn reconnect(&self, by_itself: bool) {
+        if let Some(client) = self.client() {
+            client.enable_auto_reconnect.store(by_itself, Ordering::Relaxed);
+        }
+    }
+
+    /// A newer claim exists: nothing may be written any more.
+    pub fn fenced(&self) {
+        self.ends(End::Fenced);
+        if let Some(client) = self.client() {
+            client.signal_shutdown_sync();
+        }
+    }
+
+    pub async fn signal(&self, signal: Signal) {
+        let _ = self.seat.signals.send(signal).await;
+    }
+}
+
+/// A channel over one client of the library.
+pub struct Connection {
+    pub(super) context: Arc<Context>,
+    client: Arc<Client>,
+    bot: Mutex<Option<Bot>>,
+}
+
+impl Connection {
+    pub(super) fn new(context: Arc<Context>, bot: Bot) -> Self {
+        let client = bot.client();
+        let _ = context.client.set(Arc::downgrade(&client));
+        context.reconnect(false);
+        Self { context, client, bot: Mutex::new(Some(bot)) }
+    }
+
+    pub(super) fn client(&self) -> Result<&Arc<Client>, Error> {
+        if self.client.is_connected() || !self.client.is_logged_in() {
+            Ok(&self.client)
+        } else {
+            Err(Error::NotConnected)
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.context.over.cancel();
+    }
+}
+
+#[async_trait]
+impl Channel for Connection {
+    async fn run(&self) -> End {
+        let bot = self.bot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(bot) = bot else { return End::Stopped };
+        bot.spawn().await;
+        let end = self.context.end();
+        if end != Some(End::Fenced) {
+            // Also after an end that was not asked for: what the library still holds is flushed.
+            let _ = tokio::time::timeout(STOP, self.client.disconnect()).await;
+        }
+        self.context.over.cancel();
+        end.unwrap_or_else(|| {
+            let opened = self.context.opened.load(Ordering::SeqCst);
+            End::Lost(
+                if opened { "the connection was lost" } else { "no connection could be made" }.to_owned(),
+            )
+        })
+    }
+
+    async fn stop(&self) {
+        self.context.ends(End::Stopped);
+        self.client.disconnect().await;
+    }
+
+    async fn logout(&self) {
+        self.context.ends(End::LoggedOut);
+        self.client.logout().await;
+    }
+
+    fn messages(&self) -> &dyn Messages {
+        self
+    }
+
+    fn pairing(&self) -> Result<&dyn Pairing, Unsupported> {
+        Ok(self)
+    }
+
+    fn numbers(&self) -> Result<&dyn Numbers, Unsupported> {
+        Ok(self)
+    }
+
+    fn presence(&self) -> Result<&dyn Presence, Unsupported> {
+        Ok(self)
+    }
+}

@@ -1,0 +1,141 @@
+//! Makes connections of WhatsApp Web accounts.
+
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use tokio::runtime::Handle;
+use waproto::whatsapp::device_props::PlatformType;
+use whatsapp_rust::CacheConfig;
+use whatsapp_rust::bot::Bot;
+use whatsapp_rust::wacore::store::DevicePropsOverride;
+
+use super::backend::Backend;
+use super::connection::{Connection, Context};
+use super::hook::Hook;
+use super::http_client::WhatsAppHttp;
+use super::intake::{self, Bus, Intake};
+use super::runtime::MainRuntime;
+use super::transport::{self, Spawner};
+use super::version::Versions;
+use crate::channel::{self, Channel, Error, Seat};
+use crate::domain::{Fence, InstanceId};
+use crate::net::{self, Egress};
+use crate::session::{self, Owner, Store};
+
+/// The provider as clients name it.
+pub const INTEGRATION: &str = "WHATSAPP-BAILEYS";
+
+/// What the provider is told at start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The chat socket.
+    pub url: String,
+    /// The version of WhatsApp Web that is announced; WhatsApp is asked for it otherwise.
+    pub version: Option<(u32, u32, u32)>,
+    /// The name of the device that the phone shows.
+    pub device_name: String,
+    /// The browser that the phone shows: Chrome, Firefox, Edge, Opera or Safari.
+    pub browser: String,
+    /// One-time pre-keys that are kept at WhatsApp.
+    pub prekeys: usize,
+    /// Which addresses a tenant's proxy may have.
+    pub egress: Egress,
+}
+
+/// Makes connections of WhatsApp Web accounts.
+pub struct Factory {
+    options: Options,
+    store: Arc<dyn Store>,
+    http: net::Client,
+    main: Handle,
+    spawn: Spawner,
+    transport: transport::Factory,
+    versions: Versions,
+}
+
+impl Factory {
+    /// A factory over a session store. Everything runs on the main runtime.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a URL that is none.
+    pub fn new(
+        options: Options,
+        store: Arc<dyn Store>,
+        http: net::Client,
+        main: Handle,
+        spawn: Spawner,
+    ) -> Result<Self, Error> {
+        let transport = transport::Factory::new(&options.url, Arc::clone(&spawn))
+            .map_err(|error| Error::Invalid { field: "WAGGLE_WHATSAPP_URL", reason: error.to_string() })?;
+        let versions = Versions::new(options.version);
+        Ok(Self { options, store, http, main, spawn, transport, versions })
+    }
+
+    fn device(&self, full_sync: bool) -> DevicePropsOverride {
+        let browser = match self.options.browser.to_ascii_lowercase().as_str() {
+            "firefox" => PlatformType::FIREFOX,
+            "edge" => PlatformType::EDGE,
+            "opera" => PlatformType::OPERA,
+            "safari" => PlatformType::SAFARI,
+            _ => PlatformType::CHROME,
+        };
+        let mut device = DevicePropsOverride::new().with_os(self.options.device_name.clone());
+        device.platform_type = Some(browser);
+        device.require_full_sync = Some(full_sync);
+        device
+    }
+}
+
+#[async_trait]
+impl channel::Factory for Factory {
+    fn integration(&self) -> &'static str {
+        INTEGRATION
+    }
+
+    async fn open(&self, seat: Seat) -> Result<Arc<dyn Channel>, Error> {
+        let proxy = seat.proxy.clone();
+        let http = self.http.with_proxy(proxy.clone()).map_err(|error| Error::Protocol(error.to_string()))?;
+        let owner = Owner { instance: seat.instance, fence: seat.fence };
+        let full_sync = seat.settings.borrow().sync_full_history;
+        let (intake, items) = Intake::new();
+        let context = Arc::new(Context::new(seat, intake));
+        let fenced: Weak<Context> = Arc::downgrade(&context);
+        let on_fenced = Arc::new(move || {
+            if let Some(context) = fenced.upgrade() {
+                context.fenced();
+            }
+        });
+        let backend = Backend::new(Arc::clone(&self.store), owner, on_fenced);
+        let http = WhatsAppHttp::new(http, self.main.clone());
+        let version = self.versions.current(http.clone().shared()).await;
+        let mut builder = Bot::builder()
+            .with_version(version)
+            .with_backend_arc(Arc::new(backend))
+            .with_transport_factory(self.transport.clone().through(proxy, self.options.egress.clone()))
+            .with_http_client(http)
+            .with_runtime(MainRuntime::new(self.main.clone()))
+            .with_cache_config(caches())
+            .with_device_props(self.device(full_sync))
+            .with_wanted_pre_key_count(self.options.prekeys)
+            .with_inbound_durability_hook(Hook(Arc::clone(&context)))
+            .with_event_handler(Bus(Arc::clone(&context)));
+        if !full_sync {
+            builder = builder.skip_history_sync();
+        }
+        let bot = builder.build().await.map_err(|error| Error::Unavailable(error.into()))?;
+        (self.spawn)(Box::pin(intake::drain(Arc::clone(&context), items)));
+        Ok(Arc::new(Connection::new(context, bot)))
+    }
+
+    async fn wipe(&self, instance: InstanceId, fence: Fence) -> Result<(), Error> {
+        self.store.destroy(Owner { instance, fence }).await.map_err(|error| match error {
+            session::Error::Fenced => Error::Fenced,
+            other => Error::Unavailable(Box::new(other)),
+        })
+    }
+}
+
+/// The library's caches are caps, not reservations; what it would keep without a cap gets one.
+fn caches() -> CacheConfig {
+    CacheConfig::default()
+}

@@ -1,0 +1,49 @@
+//! Incoming messages on their way to the record: WhatsApp gets its acknowledgement only after they
+//! are durable. The hook runs under the library's lock of the sender, so it never calls the client
+//! for something that waits; what is to be done about a message afterwards goes to the intake.
+
+use std::sync::Arc;
+
+use wacore::types::events::InboundMessage;
+use whatsapp_rust::{Client, InboundDurabilityHook, anyhow, async_trait};
+
+use super::connection::Context;
+use super::inbound;
+use super::intake::Item;
+use crate::domain::address::STATUS_BROADCAST;
+use crate::events;
+
+pub struct Hook(pub Arc<Context>);
+
+#[async_trait]
+impl InboundDurabilityHook for Hook {
+    async fn on_messages(&self, client: Arc<Client>, batch: &[InboundMessage]) -> anyhow::Result<()> {
+        let mut writes = Vec::new();
+        for message in batch {
+            writes.extend(inbound::translate(&self.0, &client, message).await);
+        }
+        if writes.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.0.seat.journal.commit(writes).await {
+            if matches!(error, events::Error::Fenced) {
+                self.0.fenced();
+            }
+            return Err(error.into());
+        }
+        metrics::counter!(crate::telemetry::metrics::INBOUND_MESSAGES).increment(batch.len() as u64);
+        for message in batch.iter().filter(|message| self.is_to_be_read(message)) {
+            self.0.intake.offer(Item::Read(Arc::clone(&message.info)));
+        }
+        Ok(())
+    }
+}
+
+impl Hook {
+    fn is_to_be_read(&self, message: &InboundMessage) -> bool {
+        let source = &message.info.source;
+        let settings = self.0.seat.settings.borrow();
+        let is_status = source.chat.to_non_ad_string() == STATUS_BROADCAST;
+        !source.is_from_me && if is_status { settings.read_status } else { settings.read_messages }
+    }
+}

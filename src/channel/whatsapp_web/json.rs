@@ -1,0 +1,329 @@
+//! WhatsApp's messages as the API shows them: camelCase fields, bytes as base64, absent fields left
+//! out. The protocol library serialises with snake_case, `null` for what is absent and lists of
+//! numbers for bytes; this turns one into the other on the way.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::ser::{self, Serialize};
+use serde_json::{Map, Value};
+
+/// The API's form of a protocol message.
+///
+/// # Errors
+/// When the value has a map whose keys are not text, which protobuf's never are.
+pub fn to_value(value: &impl Serialize) -> Result<Value, Failed> {
+    Ok(value.serialize(Writer)?.into_value())
+}
+
+/// A value that has no form in the API.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(String);
+
+impl ser::Error for Failed {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+}
+
+/// `Byte` tells the elements of a byte string from numbers: protobuf has no 8-bit numbers.
+enum Out {
+    Value(Value),
+    Byte(u8),
+}
+
+impl Out {
+    fn into_value(self) -> Value {
+        match self {
+            Self::Value(value) => value,
+            Self::Byte(byte) => Value::from(byte),
+        }
+    }
+}
+
+fn is_absent(value: &Value) -> bool {
+    value.is_null() || value.as_array().is_some_and(Vec::is_empty)
+}
+
+fn camel(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut upper = false;
+    for c in name.chars() {
+        match c {
+            '_' => upper = true,
+            c if upper => {
+                out.extend(c.to_uppercase());
+                upper = false;
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[derive(Clone, Copy)]
+struct Writer;
+
+struct List(Vec<Out>);
+
+#[derive(Default)]
+struct Object {
+    fields: Map<String, Value>,
+    key: String,
+    /// Wraps the object: a variant of an enum with content.
+    variant: Option<&'static str>,
+}
+
+macro_rules! plain {
+    ($($method:ident: $type:ty),* $(,)?) => {
+        $(fn $method(self, value: $type) -> Result<Out, Failed> { Ok(Out::Value(Value::from(value))) })*
+    };
+}
+
+impl ser::Serializer for Writer {
+    type Ok = Out;
+    type Error = Failed;
+    type SerializeSeq = List;
+    type SerializeTuple = List;
+    type SerializeTupleStruct = List;
+    type SerializeTupleVariant = List;
+    type SerializeMap = Object;
+    type SerializeStruct = Object;
+    type SerializeStructVariant = Object;
+
+    plain! {
+        serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_u16: u16, serialize_u32: u32, serialize_u64: u64, serialize_f32: f32, serialize_f64: f64,
+        serialize_str: &str,
+    }
+
+    fn serialize_u8(self, value: u8) -> Result<Out, Failed> {
+        Ok(Out::Byte(value))
+    }
+
+    fn serialize_char(self, value: char) -> Result<Out, Failed> {
+        Ok(Out::Value(Value::from(value.to_string())))
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<Out, Failed> {
+        Ok(Out::Value(Value::from(STANDARD.encode(value))))
+    }
+
+    fn serialize_none(self) -> Result<Out, Failed> {
+        Ok(Out::Value(Value::Null))
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Out, Failed> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<Out, Failed> {
+        self.serialize_none()
+    }
+
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<Out, Failed> {
+        self.serialize_none()
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Out, Failed> {
+        self.serialize_str(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<Out, Failed> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<Out, Failed> {
+        let content = value.serialize(self)?.into_value();
+        Ok(Out::Value(Value::Object(Map::from_iter([(camel(variant), content)]))))
+    }
+
+    fn serialize_seq(self, _len: Option<usize>) -> Result<List, Failed> {
+        Ok(List(Vec::new()))
+    }
+
+    fn serialize_tuple(self, _len: usize) -> Result<List, Failed> {
+        Ok(List(Vec::new()))
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<List, Failed> {
+        Ok(List(Vec::new()))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<List, Failed> {
+        Ok(List(Vec::new()))
+    }
+
+    fn serialize_map(self, _len: Option<usize>) -> Result<Object, Failed> {
+        Ok(Object::default())
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Object, Failed> {
+        Ok(Object::default())
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Object, Failed> {
+        Ok(Object { variant: Some(variant), ..Object::default() })
+    }
+}
+
+impl List {
+    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
+        self.0.push(value.serialize(Writer)?);
+        Ok(())
+    }
+
+    fn finish(self) -> Out {
+        let bytes: Option<Vec<u8>> =
+            self.0.iter().map(|out| if let Out::Byte(byte) = out { Some(*byte) } else { None }).collect();
+        Out::Value(match bytes {
+            Some(bytes) if !bytes.is_empty() => Value::from(STANDARD.encode(bytes)),
+            _ => Value::Array(self.0.into_iter().map(Out::into_value).collect()),
+        })
+    }
+}
+
+macro_rules! list {
+    ($($trait:ident $method:ident),*) => {
+        $(impl ser::$trait for List {
+            type Ok = Out;
+            type Error = Failed;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
+                self.push(value)
+            }
+
+            fn end(self) -> Result<Out, Failed> {
+                Ok(self.finish())
+            }
+        })*
+    };
+}
+
+list!(
+    SerializeSeq serialize_element, SerializeTuple serialize_element,
+    SerializeTupleStruct serialize_field, SerializeTupleVariant serialize_field
+);
+
+impl Object {
+    fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Failed> {
+        let value = value.serialize(Writer)?.into_value();
+        if !is_absent(&value) {
+            self.fields.insert(camel(key), value);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Out {
+        let fields = Value::Object(self.fields);
+        Out::Value(match self.variant {
+            Some(variant) => Value::Object(Map::from_iter([(camel(variant), fields)])),
+            None => fields,
+        })
+    }
+}
+
+macro_rules! object {
+    ($($trait:ident),*) => {
+        $(impl ser::$trait for Object {
+            type Ok = Out;
+            type Error = Failed;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                key: &'static str,
+                value: &T,
+            ) -> Result<(), Failed> {
+                self.put(key, value)
+            }
+
+            fn end(self) -> Result<Out, Failed> {
+                Ok(self.finish())
+            }
+        })*
+    };
+}
+
+object!(SerializeStruct, SerializeStructVariant);
+
+impl ser::SerializeMap for Object {
+    type Ok = Out;
+    type Error = Failed;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Failed> {
+        self.key = match key.serialize(Writer)?.into_value() {
+            Value::String(key) => key,
+            other => other.to_string(),
+        };
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failed> {
+        let value = value.serialize(Writer)?.into_value();
+        self.fields.insert(std::mem::take(&mut self.key), value);
+        Ok(())
+    }
+
+    fn end(self) -> Result<Out, Failed> {
+        Ok(self.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use buffa::MessageField;
+    use serde_json::json;
+    use waproto::whatsapp as wa;
+
+    #[test]
+    fn a_message_has_the_form_of_the_api() {
+        let context = wa::ContextInfo { stanza_id: Some("A".into()), ..Default::default() };
+        let text = wa::message::ExtendedTextMessage {
+            text: Some("hi".into()),
+            jpeg_thumbnail: Some(vec![1, 2, 3]),
+            context_info: MessageField::some(context),
+            ..Default::default()
+        };
+        let message = wa::Message { extended_text_message: MessageField::some(text), ..Default::default() };
+        assert_eq!(
+            to_value(&message).unwrap(),
+            json!({"extendedTextMessage": {"text": "hi", "jpegThumbnail": "AQID", "contextInfo": {"stanzaId": "A"}}})
+        );
+    }
+
+    #[test]
+    fn longs_are_numbers_and_enums_are_names() {
+        let protocol = wa::message::ProtocolMessage {
+            r#type: Some(wa::message::protocol_message::Type::REVOKE),
+            timestamp_ms: Some(12_345_678_901_234),
+            ..Default::default()
+        };
+        assert_eq!(
+            to_value(&protocol).unwrap(),
+            json!({"type": "REVOKE", "timestampMs": 12_345_678_901_234_i64})
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! Composing and sending messages.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use buffa::MessageField;
+use serde_json::{Value, json};
+use waproto::whatsapp as wa;
+use whatsapp_rust::{Client, RevokeType, SendOptions};
+
+use super::address::{from_wire, to_wire};
+use super::connection::Connection;
+use crate::channel::{Error, Messages, Prepared, Quoted, Text};
+use crate::domain::address::JidKind;
+use crate::domain::{Jid, MessageKey};
+
+/// How long WhatsApp may take to acknowledge a message before the answer says that it is pending.
+const ACK: Duration = Duration::from_secs(15);
+
+/// What leaves the node.
+enum Payload {
+    Message(Box<wa::Message>),
+    Edit { original: String, content: Box<wa::Message> },
+    Delete { original: String, revoke: RevokeType },
+}
+
+#[async_trait]
+impl Messages for Connection {
+    async fn compose_text(&self, chat: &Jid, text: Text) -> Result<Prepared, Error> {
+        let context = self.text_context(chat, &text).await?;
+        let shown =
+            context.as_ref().map(|context| super::json::to_value(context).unwrap_or(Value::Null).to_string());
+        let message = match context {
+            // The short form cannot carry a context.
+            None => wa::Message { conversation: Some(text.text.clone()), ..Default::default() },
+            Some(context) => {
+                let text = wa::message::ExtendedTextMessage {
+                    text: Some(text.text.clone()),
+                    context_info: MessageField::some(context),
+                    ..Default::default()
+                };
+                wa::Message { extended_text_message: MessageField::some(text), ..Default::default() }
+            }
+        };
+        Ok(Prepared {
+            key: self.new_key(chat).await?,
+            message_type: "conversation".to_owned(),
+            message: json!({"conversation": text.text}).to_string(),
+            context_info: shown,
+            payload: Box::new(Payload::Message(Box::new(message))),
+        })
+    }
+
+    async fn compose_edit(&self, key: &MessageKey, text: &str) -> Result<Prepared, Error> {
+        let chat = parse(&key.remote_jid)?;
+        let content = wa::message::ExtendedTextMessage { text: Some(text.to_owned()), ..Default::default() };
+        let content =
+            wa::Message { extended_text_message: MessageField::some(content), ..Default::default() };
+        let protocol = json!({"key": key, "type": "MESSAGE_EDIT", "editedMessage": {"extendedTextMessage": {"text": text}}});
+        Ok(Prepared {
+            key: self.new_key(&chat).await?,
+            message_type: "protocolMessage".to_owned(),
+            message: json!({ "protocolMessage": protocol }).to_string(),
+            context_info: None,
+            payload: Box::new(Payload::Edit { original: key.id.clone(), content: Box::new(content) }),
+        })
+    }
+
+    async fn compose_delete(&self, key: &MessageKey) -> Result<Prepared, Error> {
+        let chat = parse(&key.remote_jid)?;
+        let revoke = match (key.from_me, &key.participant) {
+            (true, _) => RevokeType::Sender,
+            (false, Some(sender)) => RevokeType::Admin { original_sender: to_wire(&parse(sender)?)? },
+            (false, None) => {
+                let reason =
+                    "of somebody else can only be deleted in a group, and needs its participant".to_owned();
+                return Err(Error::Invalid { field: "fromMe", reason });
+            }
+        };
+        Ok(Prepared {
+            key: self.new_key(&chat).await?,
+            message_type: "protocolMessage".to_owned(),
+            message: json!({"protocolMessage": {"key": key, "type": "REVOKE"}}).to_string(),
+            context_info: None,
+            payload: Box::new(Payload::Delete { original: key.id.clone(), revoke }),
+        })
+    }
+
+    async fn transmit(&self, prepared: &Prepared) -> Result<(), Error> {
+        let client = self.client()?;
+        let to = to_wire(&parse(&prepared.key.remote_jid)?)?;
+        let payload = prepared.payload.downcast_ref::<Payload>();
+        let payload = payload.ok_or_else(|| Error::Protocol("composed by another channel".to_owned()))?;
+        match payload {
+            Payload::Message(message) => self.send(client, to, message, &prepared.key.id).await,
+            Payload::Edit { original, content } => {
+                let sent = client.edit_message(to, original, (**content).clone()).await;
+                sent.map(drop).map_err(|error| failed(&error))
+            }
+            Payload::Delete { original, revoke } => {
+                client.revoke_message(to, original, revoke.clone()).await.map_err(|error| failed(&error))
+            }
+        }
+    }
+
+    async fn mark_read(&self, keys: &[MessageKey]) -> Result<(), Error> {
+        let client = self.client()?;
+        for key in keys.iter().filter(|key| !key.from_me) {
+            let chat = to_wire(&parse(&key.remote_jid)?)?;
+            let sender =
+                key.participant.as_deref().map(parse).transpose()?.as_ref().map(to_wire).transpose()?;
+            let sent = client.mark_as_read(&chat, sender.as_ref(), &[key.id.as_str()]).await;
+            sent.map_err(|error| Error::Protocol(error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+fn parse(text: &str) -> Result<Jid, Error> {
+    Jid::parse(text).map_err(|error| Error::Invalid { field: "remoteJid", reason: error.to_string() })
+}
+
+fn failed(error: &whatsapp_rust::send::SendError) -> Error {
+    match error {
+        whatsapp_rust::send::SendError::NotLoggedIn => Error::NotConnected,
+        other => Error::Protocol(other.to_string()),
+    }
+}
+
+impl Connection {
+    /// Sends under our own id and waits for WhatsApp's acknowledgement.
+    async fn send(
+        &self,
+        client: &Client,
+        to: wacore_binary::Jid,
+        message: &wa::Message,
+        id: &str,
+    ) -> Result<(), Error> {
+        let answer = self.context.acks.expect(id);
+        let options = SendOptions::default().with_message_id(id);
+        if let Err(error) = client.send_message_with_options(to, message.clone(), options).await {
+            self.context.acks.forget(id);
+            return Err(failed(&error));
+        }
+        match tokio::time::timeout(ACK, answer).await {
+            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(Some(code))) => Err(Error::Refused(format!("error {code}"))),
+            Ok(Err(_)) | Err(_) => {
+                self.context.acks.forget(id);
+                Err(Error::Timeout)
+            }
+        }
+    }
+
+    async fn new_key(&self, chat: &Jid) -> Result<MessageKey, Error> {
+        let wire = to_wire(chat)?;
+        let shown = super::address::shown(self.client()?, &wire, None).await;
+        let (jid, alt) = shown.map_or_else(|| (chat.clone(), None), |shown| (shown.jid, shown.alt));
+        Ok(MessageKey {
+            id: message_id(),
+            remote_jid: jid.to_string(),
+            from_me: true,
+            participant: None,
+            remote_jid_alt: alt.map(|alt| alt.to_string()),
+        })
+    }
+
+    /// What goes along with a text, if anything does.
+    async fn text_context(&self, chat: &Jid, text: &Text) -> Result<Option<wa::ContextInfo>, Error> {
+        let mut mentioned: Vec<String> = text.mentioned.iter().map(ToString::to_string).collect();
+        if text.mention_everyone && chat.kind() == JidKind::Group {
+            mentioned = self.members(chat).await?;
+        }
+        if mentioned.is_empty() && text.quoted.is_none() {
+            return Ok(None);
+        }
+        let quote = text.quoted.as_ref().map(|quoted| self.quote(chat, quoted)).transpose()?;
+        Ok(Some(wa::ContextInfo { mentioned_jid: mentioned, ..quote.unwrap_or_default() }))
+    }
+
+    fn quote(&self, chat: &Jid, quoted: &Quoted) -> Result<wa::ContextInfo, Error> {
+        let client = self.client()?;
+        let own = client.pn().and_then(|jid| from_wire(&jid)).map(|jid| jid.to_string());
+        let author = match (&quoted.key.participant, quoted.key.from_me) {
+            (Some(participant), _) => Some(participant.clone()),
+            (None, true) => own,
+            (None, false) => Some(quoted.key.remote_jid.clone()),
+        };
+        let message =
+            wa::Message { conversation: Some(quoted_text(quoted.message.as_deref())), ..Default::default() };
+        let other_chat = quoted.key.remote_jid != chat.as_str();
+        Ok(wa::ContextInfo {
+            stanza_id: Some(quoted.key.id.clone()),
+            participant: author,
+            remote_jid: other_chat.then(|| quoted.key.remote_jid.clone()),
+            quoted_message: MessageField::some(message),
+            ..Default::default()
+        })
+    }
+
+    async fn members(&self, group: &Jid) -> Result<Vec<String>, Error> {
+        let wire = to_wire(group)?;
+        let info = self.client()?.groups().query_info(&wire).await;
+        let info = info.map_err(|error| Error::Refused(error.to_string()))?;
+        Ok(info.participants.iter().map(wacore_binary::Jid::to_non_ad_string).collect())
+    }
+}
+
+/// The words of a stored message, for the preview above an answer.
+fn quoted_text(message: Option<&str>) -> String {
+    let Some(Value::Object(content)) = message.and_then(|text| serde_json::from_str(text).ok()) else {
+        return String::new();
+    };
+    let words = content.values().find_map(|value| match value {
+        Value::String(text) => Some(text.as_str()),
+        other => ["text", "caption", "title", "name"].iter().find_map(|field| other.get(field)?.as_str()),
+    });
+    words.unwrap_or_default().to_owned()
+}
+
+/// An id in the form of WhatsApp Web's: `3EB0` and 18 upper-case hexadecimal digits.
+fn message_id() -> String {
+    format!("3EB0{}", hex::encode_upper(rand::random::<[u8; 9]>()))
+}

@@ -1,0 +1,25 @@
+//! Owns the WhatsApp Web provider: the only folder that names the protocol library. Must not know
+//! HTTP, the database or the cluster. To add a capability: one file named by its resource.
+
+mod acks;
+mod address;
+pub mod backend;
+mod calls;
+mod connection;
+mod factory;
+mod hook;
+pub mod http_client;
+mod inbound;
+mod intake;
+mod json;
+mod messages;
+mod numbers;
+mod pairing;
+mod presence;
+mod receipts;
+pub mod runtime;
+mod subscriber;
+pub mod transport;
+mod version;
+
+pub use factory::{Factory, INTEGRATION, Options};

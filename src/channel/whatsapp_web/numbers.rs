@@ -1,0 +1,35 @@
+//! Who is on WhatsApp.
+
+use async_trait::async_trait;
+
+use super::address::{from_wire, to_wire};
+use super::connection::Connection;
+use crate::channel::{Error, NumberCheck, Numbers};
+use crate::domain::Jid;
+
+#[async_trait]
+impl Numbers for Connection {
+    async fn check(&self, jids: &[Jid]) -> Result<Vec<NumberCheck>, Error> {
+        let wire = jids.iter().map(to_wire).collect::<Result<Vec<_>, _>>()?;
+        let found = self.client()?.contacts().is_on_whatsapp(&wire).await;
+        let found = found.map_err(|error| Error::Protocol(error.to_string()))?;
+        let mut checks = Vec::with_capacity(jids.len());
+        for asked in jids {
+            // Answers come in the server's order, and by either address.
+            let answer = found.iter().find(|found| {
+                let forms = [Some(&found.jid), found.lid.as_ref(), found.pn_jid.as_ref()];
+                forms.into_iter().flatten().filter_map(from_wire).any(|jid| jid == *asked)
+            });
+            checks.push(NumberCheck {
+                asked: asked.clone(),
+                jid: answer
+                    .and_then(|found| from_wire(found.pn_jid.as_ref().unwrap_or(&found.jid)))
+                    .unwrap_or_else(|| asked.clone()),
+                lid: answer.and_then(|found| found.lid.as_ref()).and_then(from_wire),
+                exists: answer.is_some_and(|found| found.is_registered),
+                name: None,
+            });
+        }
+        Ok(checks)
+    }
+}

@@ -1,0 +1,43 @@
+//! Being online, and typing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use whatsapp_rust::Client;
+
+use super::address::to_wire;
+use super::connection::Connection;
+use crate::channel::{ChatState, Error, Presence};
+use crate::domain::Jid;
+
+/// Shows the account as online, or not.
+pub async fn set_online(client: &Arc<Client>, online: bool) -> Result<(), Error> {
+    let sent = if online {
+        client.presence().set_available().await
+    } else {
+        client.presence().set_unavailable().await
+    };
+    sent.map_err(|error| Error::Protocol(error.to_string()))
+}
+
+#[async_trait]
+impl Presence for Connection {
+    async fn online(&self, online: bool) -> Result<(), Error> {
+        set_online(self.client()?, online).await
+    }
+
+    async fn chat_state(&self, chat: &Jid, state: ChatState) -> Result<(), Error> {
+        let (client, to) = (self.client()?, to_wire(chat)?);
+        let sent = match state {
+            ChatState::Composing => client.chatstate().send_composing(&to).await,
+            ChatState::Recording => client.chatstate().send_recording(&to).await,
+            ChatState::Paused => client.chatstate().send_paused(&to).await,
+        };
+        sent.map_err(|error| Error::Protocol(error.to_string()))
+    }
+
+    async fn subscribe(&self, contact: &Jid) -> Result<(), Error> {
+        let sent = self.client()?.presence().subscribe(to_wire(contact)?).await;
+        sent.map_err(|error| Error::Protocol(error.to_string()))
+    }
+}

@@ -1,0 +1,148 @@
+//! The life of the connection as the library reports it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use wacore::types::events::{Event, EventInterest, EventKind, ServerAck, TempBanReason};
+use whatsapp_rust::Client;
+
+use super::address::from_wire;
+use super::connection::Context;
+use super::intake::Item;
+use crate::channel::{End, Signal};
+use crate::domain::{EventKind as Told, Jid};
+use crate::events::{EventsFor, Write};
+
+/// What the node wants to know; everything else is not even materialised by the library.
+pub fn interest() -> EventInterest {
+    EventInterest::of(&[
+        EventKind::Connected,
+        EventKind::Disconnected,
+        EventKind::PairSuccess,
+        EventKind::LoggedOut,
+        EventKind::PairingQrCode,
+        EventKind::PairingQrCodesExhausted,
+        EventKind::ClientOutdated,
+        EventKind::Receipt,
+        EventKind::ServerAck,
+        EventKind::ChatPresence,
+        EventKind::Presence,
+        EventKind::IncomingCall,
+        EventKind::StreamReplaced,
+        EventKind::TemporaryBan,
+        EventKind::ConnectFailure,
+        EventKind::SelfPushNameUpdated,
+        EventKind::ContactUpdate,
+    ])
+}
+
+/// Whether a report has a second part that may take time.
+pub fn is_queued(event: &Event) -> bool {
+    !matches!(event, Event::ServerAck(_) | Event::Disconnected(_) | Event::PairingQrCodesExhausted(_))
+}
+
+/// The part that cannot wait: it is called inline by the library, and only notes things down.
+pub fn at_once(context: &Context, event: &Event) {
+    match event {
+        Event::ServerAck(ack) if ack.class.as_deref() == Some("message") => acknowledged(context, ack),
+        // The connection restarts by itself after pairing, and only then.
+        Event::PairSuccess(_) => context.reconnect(true),
+        Event::Connected(_) => context.reconnect(false),
+        Event::PairingQrCodesExhausted(_) => context.ends(End::PairingTimeout),
+        Event::LoggedOut(_) => context.ends(End::LoggedOut),
+        Event::StreamReplaced(_) => context.ends(End::Replaced),
+        Event::ClientOutdated(_) => context.ends(End::Outdated),
+        Event::TemporaryBan(ban) => {
+            let expires_seconds = u64::try_from(ban.expire.num_seconds()).unwrap_or_default();
+            context.ends(End::Banned { expires_seconds, reason: reason(&ban.code).to_owned() });
+        }
+        Event::ConnectFailure(failure) => context.ends(End::Refused(failure.reason.code())),
+        _ => {}
+    }
+}
+
+fn acknowledged(context: &Context, ack: &ServerAck) {
+    let waited_for = context.acks.answer(&ack.id, ack.error.clone());
+    if !waited_for && ack.error.is_none() {
+        context.intake.offer(Item::Late(ack.id.clone()));
+    }
+}
+
+const fn reason(code: &TempBanReason) -> &'static str {
+    match code {
+        TempBanReason::SentToTooManyPeople => "sent to too many people",
+        TempBanReason::BlockedByUsers => "blocked by users",
+        TempBanReason::CreatedTooManyGroups => "created too many groups",
+        TempBanReason::SentTooManySameMessage => "sent the same message too often",
+        TempBanReason::BroadcastList => "broadcast list",
+        TempBanReason::Unknown(_) => "unknown",
+    }
+}
+
+/// The part that may wait for the runner or the record.
+pub async fn later(context: &Arc<Context>, client: &Arc<Client>, event: &Event) {
+    match event {
+        Event::PairingQrCode(qr) => context.signal(Signal::Qr(qr.code.clone())).await,
+        Event::PairSuccess(pair) => {
+            if let Some(jid) = from_wire(&pair.id) {
+                context.signal(Signal::Paired { jid, lid: from_wire(&pair.lid) }).await;
+            }
+        }
+        Event::Connected(_) => opened(context, client).await,
+        Event::SelfPushNameUpdated(update) => {
+            context.signal(Signal::Profile { name: Some(update.new_name.clone()), picture: None }).await;
+        }
+        Event::ContactUpdate(update) => {
+            if let Some(jid) = from_wire(&update.jid) {
+                let name = update.action.full_name.clone().or_else(|| update.action.first_name.clone());
+                saved_contact(context, &jid, name).await;
+            }
+        }
+        _ => {}
+    }
+}
+
+async fn opened(context: &Context, client: &Arc<Client>) {
+    let (jid, lid) =
+        (client.pn().and_then(|jid| from_wire(&jid)), client.lid().and_then(|lid| from_wire(&lid)));
+    let Some(jid) = jid else { return };
+    let name = Some(client.push_name()).filter(|name| !name.is_empty());
+    context.opened.store(true, Ordering::SeqCst);
+    context.signal(Signal::Open { jid, lid, name }).await;
+    // An account that shows itself as online takes notifications away from its phone: only those
+    // who ask for it are.
+    let online = context.seat.settings.borrow().always_online;
+    if let Err(error) = super::presence::set_online(client, online).await {
+        tracing::debug!(instance = %context.seat.name, %error, "the presence could not be sent");
+    }
+}
+
+/// A contact of the phone's address book.
+async fn saved_contact(context: &Context, jid: &Jid, name: Option<String>) {
+    let journal = &context.seat.journal;
+    let data = serde_json::json!({
+        "remoteJid": jid, "pushName": name, "profilePicUrl": null, "instanceId": context.seat.instance,
+    });
+    let write = Write::Contact {
+        remote_jid: jid.to_string(),
+        remote_jid_alt: None,
+        push_name: None,
+        profile_pic_url: None,
+        saved_name: Some(name),
+        on_new: journal.event(Told::ContactsUpsert, &data),
+        on_change: journal.event(Told::ContactsUpdate, &serde_json::json!([data])),
+    };
+    journal.submit(vec![write]).await;
+}
+
+/// An acknowledgement that nobody waits for any more: the message left after all.
+pub async fn late_ack(context: &Context, id: &str) {
+    let write = Write::Status {
+        key_id: id.to_owned(),
+        remote_jid: None,
+        from_me: true,
+        status: crate::domain::MessageStatus::ServerAck,
+        events: EventsFor::None,
+    };
+    context.seat.journal.submit(vec![write]).await;
+}

@@ -1,0 +1,170 @@
+//! Where an instance records what happened.
+
+use std::sync::{Arc, RwLock};
+
+use crate::clock::Clock;
+use crate::db::{self, Outcome, Routed, Unit, Write, Writer};
+use crate::domain::{Event, EventKind, Fence, InstanceId, Sink, SinkKind};
+
+use super::Error;
+
+/// The webhook that receives the events of every instance.
+pub const GLOBAL_WEBHOOK: &str = "webhook-global";
+
+/// What a node delivers of every instance, beside what each tenant configured.
+#[derive(Clone, Debug, Default)]
+pub struct GlobalSinks {
+    /// The events that go to the global webhook; empty when there is none.
+    pub webhook: Vec<EventKind>,
+}
+
+/// Records the state changes and the events of one instance, together and in order, under the
+/// claim it was made with. Cheap to clone.
+#[derive(Clone)]
+pub struct Journal {
+    instance: InstanceId,
+    fence: Fence,
+    writer: Writer,
+    global: Arc<GlobalSinks>,
+    sinks: Arc<RwLock<Arc<[Sink]>>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Journal {
+    /// A journal that writes under a claim.
+    #[must_use]
+    pub fn new(
+        (instance, fence): (InstanceId, Fence),
+        writer: Writer,
+        global: Arc<GlobalSinks>,
+        sinks: Vec<Sink>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { instance, fence, writer, global, sinks: Arc::new(RwLock::new(sinks.into())), clock }
+    }
+
+    /// The same journal under a newer claim.
+    #[must_use]
+    pub fn under(&self, fence: Fence) -> Self {
+        Self { fence, ..self.clone() }
+    }
+
+    /// Whose journal it is.
+    #[must_use]
+    pub const fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    /// The claim.
+    #[must_use]
+    pub const fn fence(&self) -> Fence {
+        self.fence
+    }
+
+    /// Wall time in unix milliseconds.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// The sinks of the instance.
+    #[must_use]
+    pub fn sinks(&self) -> Arc<[Sink]> {
+        self.sinks
+            .read()
+            .map_or_else(|poisoned| Arc::clone(&poisoned.into_inner()), |sinks| Arc::clone(&sinks))
+    }
+
+    /// Replaces the sinks: events recorded from now on go there.
+    pub fn set_sinks(&self, sinks: Vec<Sink>) {
+        match self.sinks.write() {
+            Ok(mut guard) => *guard = sinks.into(),
+            Err(poisoned) => *poisoned.into_inner() = sinks.into(),
+        }
+    }
+
+    /// Whether anybody receives events of this kind, so that building one is worth it.
+    #[must_use]
+    pub fn wants(&self, kind: EventKind) -> bool {
+        !self.targets(kind).is_empty()
+    }
+
+    fn targets(&self, kind: EventKind) -> Vec<&'static str> {
+        let mut targets = Vec::new();
+        // Only webhooks are delivered from the outbox on a single node; the others are stored settings.
+        if self.sinks().iter().any(|sink| sink.kind == SinkKind::Webhook && sink.wants(kind)) {
+            targets.push(SinkKind::Webhook.as_str());
+        }
+        if self.global.webhook.contains(&kind) {
+            targets.push(GLOBAL_WEBHOOK);
+        }
+        targets
+    }
+
+    /// Addresses an event to everybody who wants it; empty when nobody does.
+    #[must_use]
+    pub fn routed(&self, event: Event) -> Vec<Routed> {
+        let sinks = self.targets(event.kind);
+        if sinks.is_empty() { Vec::new() } else { vec![Routed { event: Arc::new(event), sinks }] }
+    }
+
+    /// Builds an event about the instance itself and addresses it; empty when nobody wants it.
+    #[must_use]
+    pub fn event(&self, kind: EventKind, data: &impl serde::Serialize) -> Vec<Routed> {
+        if !self.wants(kind) {
+            return Vec::new();
+        }
+        match Event::once(kind, self.now(), data) {
+            Ok(event) => self.routed(event),
+            Err(error) => {
+                tracing::error!(instance = %self.instance, kind = kind.wire(), %error, "an event cannot be written as JSON");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Writes all of it or nothing, and returns when it is durable.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] under an old claim, [`Error::Unavailable`] when the database is out of reach.
+    pub async fn commit(&self, writes: Vec<Write>) -> Result<Outcome, Error> {
+        Ok(self.writer.commit(self.unit(writes)).await?)
+    }
+
+    /// Queues writes behind everything that was queued before, and does not wait until they are durable.
+    pub async fn submit(&self, writes: Vec<Write>) {
+        drop(self.writer.submit(self.unit(writes)).await);
+    }
+
+    /// Records events, and returns when they are durable.
+    ///
+    /// # Errors
+    /// As [`Journal::commit`].
+    pub async fn record(&self, events: Vec<Routed>) -> Result<(), Error> {
+        if !events.is_empty() {
+            self.commit(events.into_iter().map(Write::Event).collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands over events that nobody needs after the process has died (typing, a QR).
+    pub async fn emit(&self, events: Vec<Routed>) {
+        if !events.is_empty() {
+            self.submit(events.into_iter().map(Write::Event).collect()).await;
+        }
+    }
+
+    fn unit(&self, writes: Vec<Write>) -> Unit {
+        Unit { instance: self.instance, fence: self.fence, writes }
+    }
+}
+
+impl From<db::Error> for Error {
+    fn from(error: db::Error) -> Self {
+        match error {
+            db::Error::Fenced => Self::Fenced,
+            other if other.is_unavailable() => Self::Unavailable(Box::new(other)),
+            other => Self::Database(Box::new(other)),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Owns what is told to the outside: the journal in which instances record it, and the relay that
+//! feeds the sinks from the outbox; must not know WhatsApp or HTTP. To add a sink: one file that
+//! reads the outbox under its own name, and one line in [`Journal`]'s routing.
+
+mod journal;
+
+pub use crate::db::{EventsFor, MessageHead, Outcome, Routed, Unread, Write};
+pub use journal::{GLOBAL_WEBHOOK, GlobalSinks, Journal};
+
+/// Why something could not be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A newer claim of the instance exists.
+    #[error("the instance has a newer owner")]
+    Fenced,
+    /// The database cannot be reached; nothing was written.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The database refused.
+    #[error("the database refused: {0}")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

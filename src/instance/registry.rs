@@ -1,0 +1,312 @@
+//! Every instance of this node.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use futures::future::BoxFuture;
+use futures::stream::{self, StreamExt as _};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_util::task::TaskTracker;
+
+use super::handle::{Handle, Shared};
+use super::runner::{Pace, Runner};
+use super::view::View;
+use super::{Error, state};
+use crate::channel::{Factory, Proxy};
+use crate::clock::Clock;
+use crate::db::{Database, NewInstance};
+use crate::domain::{ConnectionState, EventKind, Instance, InstanceId, InstanceName, NodeId, Settings, Sink};
+use crate::events::{GlobalSinks, Journal};
+use crate::lifecycle;
+
+/// Requests that may wait for one runner.
+const COMMANDS: usize = 32;
+/// Sends without an answer that are reported of one instance at most.
+const UNANSWERED: u64 = 50;
+/// Instances that are claimed or ended at the same time.
+const AT_ONCE: usize = 64;
+
+/// What the registry is told at start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// This node.
+    pub node: NodeId,
+    /// Only instances of this client name are loaded.
+    pub client_name: String,
+    /// How many QRs are shown before pairing gives up.
+    pub qr_limit: u32,
+    /// Colour of the QR.
+    pub qr_color: [u8; 3],
+    /// Connections begun per second after a start or an outage; 0 is unlimited.
+    pub dials_per_second: u32,
+    /// Pairing codes computed at the same time: each costs 131,072 rounds of PBKDF2.
+    pub pairing_concurrency: usize,
+    /// How long ending one instance may take.
+    pub stop_deadline: Duration,
+    /// How long an instance may be closed before it is deleted; `None` is for ever.
+    pub delete_closed_after: Option<Duration>,
+    /// Proxy of instances without one of their own.
+    pub proxy: Option<Proxy>,
+}
+
+/// What the registry works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// The database.
+    pub database: Database,
+    /// One per provider.
+    pub factories: Vec<Arc<dyn Factory>>,
+    /// What goes out for every instance.
+    pub global: Arc<GlobalSinks>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Runs the runners.
+    pub lifecycle: lifecycle::Handle,
+    /// Told when where the events of an instance go, or what deliveries say of it, was changed.
+    pub endpoint_changed: EndpointChanged,
+}
+
+/// Called with the instance, before the change is answered.
+pub type EndpointChanged = Arc<dyn Fn(InstanceId) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// An instance to create; everything in it is valid already.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// Its name.
+    pub name: InstanceName,
+    /// The client name; `None` is this node's.
+    pub client_name: Option<String>,
+    /// The provider as clients name it.
+    pub integration: String,
+    /// The caller's secret.
+    pub token: String,
+    /// The phone number, digits.
+    pub number: Option<String>,
+    /// Meta's business id.
+    pub business_id: Option<String>,
+    /// Behaviour.
+    pub settings: Settings,
+    /// Where its events go.
+    pub sinks: Vec<Sink>,
+}
+
+pub(super) struct Inner {
+    pub(super) options: Options,
+    pub(super) deps: Deps,
+    by_name: DashMap<String, Handle>,
+    by_token: DashMap<[u8; 32], InstanceId>,
+    by_id: DashMap<InstanceId, Handle>,
+    pub(super) pace: Arc<Pace>,
+    pub(super) pairing: Arc<Semaphore>,
+    loaded: AtomicBool,
+}
+
+/// Every instance of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Registry(pub(super) Arc<Inner>);
+
+impl Registry {
+    /// An empty registry.
+    #[must_use]
+    pub fn new(options: Options, deps: Deps) -> Self {
+        let pace = Arc::new(Pace::new(options.dials_per_second));
+        let pairing = Arc::new(Semaphore::new(options.pairing_concurrency.max(1)));
+        let (by_name, by_token, by_id) = (DashMap::new(), DashMap::new(), DashMap::new());
+        Self(Arc::new(Inner {
+            options,
+            deps,
+            by_name,
+            by_token,
+            by_id,
+            pace,
+            pairing,
+            loaded: AtomicBool::new(false),
+        }))
+    }
+
+    /// Claims every instance of the client name, and connects those that are linked to an account.
+    /// Answers how many there are.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn load(&self) -> Result<usize, Error> {
+        let instances = self.0.deps.database.instances();
+        let rows = instances.all_of_client(&self.0.options.client_name).await?;
+        let ids: Vec<InstanceId> = rows.iter().map(|row| row.id).collect();
+        let mut sinks = instances.all_sinks(&ids).await?;
+        let total = rows.len();
+        let claims = rows.into_iter().map(|row| {
+            let sinks = sinks.remove(&row.id).unwrap_or_default();
+            self.claim(row, sinks)
+        });
+        let mut claims = stream::iter(claims).buffer_unordered(AT_ONCE);
+        while let Some(claimed) = claims.next().await {
+            if let Some(handle) = claimed?
+                && handle.view().paired
+            {
+                handle.request_connect().await;
+            }
+        }
+        self.0.loaded.store(true, Ordering::SeqCst);
+        Ok(total)
+    }
+
+    /// Whether [`Registry::load`] is done: before, an unknown name may be one that is not loaded yet.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.0.loaded.load(Ordering::SeqCst)
+    }
+
+    async fn claim(&self, row: Instance, sinks: Vec<Sink>) -> Result<Option<Handle>, Error> {
+        match self.0.deps.database.instances().claim(row.id, &self.0.options.node, row.fence).await {
+            Ok(fence) => Ok(Some(self.adopt(Instance { fence, ..row }, sinks)?)),
+            // Somebody else was faster, or it was deleted meanwhile.
+            Err(crate::db::Error::Fenced | crate::db::Error::NotFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Creates an instance; it does not connect yet.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`], [`Error::TokenTaken`], [`Error::UnknownIntegration`], [`Error::Database`].
+    pub async fn create(&self, new: New) -> Result<Handle, Error> {
+        self.factory(&new.integration)?;
+        let row = NewInstance {
+            id: InstanceId::random(),
+            name: new.name,
+            client_name: new.client_name.unwrap_or_else(|| self.0.options.client_name.clone()),
+            integration: new.integration,
+            token_hash: hex::encode(Sha256::digest(&new.token)),
+            token: new.token,
+            number: new.number,
+            business_id: new.business_id,
+            state: ConnectionState::Close,
+            settings: new.settings,
+        };
+        let instances = self.0.deps.database.instances();
+        let created = instances.insert(&row, &new.sinks).await.map_err(|error| match error {
+            crate::db::Error::NameTaken => Error::NameTaken,
+            crate::db::Error::TokenTaken => Error::TokenTaken,
+            other => other.into(),
+        })?;
+        let fence = instances.claim(created.id, &self.0.options.node, created.fence).await?;
+        let handle = self.adopt(Instance { fence, ..created }, new.sinks)?;
+        let data = serde_json::json!({"instanceName": handle.name(), "instanceId": handle.id()});
+        let events = handle.journal().event(EventKind::InstanceCreate, &data);
+        handle.journal().record(events).await?;
+        Ok(handle)
+    }
+
+    fn adopt(&self, row: Instance, sinks: Vec<Sink>) -> Result<Handle, Error> {
+        let factory = self.factory(&row.integration)?;
+        let deps = &self.0.deps;
+        let journal = Journal::new(
+            (row.id, row.fence),
+            deps.database.writer().clone(),
+            Arc::clone(&deps.global),
+            sinks,
+            Arc::clone(&deps.clock),
+        );
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let machine = state::Machine::new(row.paired, self.0.options.qr_limit);
+        let shared = Shared {
+            view: watch::Sender::new(View::of_row(&row, deps.clock.now_ms())),
+            settings: watch::Sender::new(row.settings),
+            id: row.id,
+            name: row.name,
+            integration: row.integration,
+            client_name: row.client_name,
+            token_hash: Sha256::digest(&row.token).into(),
+            token: row.token,
+            number: row.number,
+            created_at: row.created_at,
+            journal,
+            database: deps.database.clone(),
+            endpoint_changed: Arc::clone(&deps.endpoint_changed),
+            commands,
+            guards: TaskTracker::new(),
+            gate_closed: AtomicBool::new(false),
+        };
+        let handle = Handle(Arc::new(shared));
+        let runner = Runner::new(handle.clone(), factory, machine, inbox, &self.0);
+        self.0.by_name.insert(handle.name().as_str().to_owned(), handle.clone());
+        self.0.by_token.insert(*handle.token_hash(), handle.id());
+        self.0.by_id.insert(handle.id(), handle.clone());
+        deps.lifecycle.spawn("instance", runner.run());
+        Ok(handle)
+    }
+
+    fn factory(&self, integration: &str) -> Result<Arc<dyn Factory>, Error> {
+        let found = self.0.deps.factories.iter().find(|factory| factory.integration() == integration);
+        found.cloned().ok_or_else(|| Error::UnknownIntegration(integration.to_owned()))
+    }
+
+    /// The instance of a name.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<Handle> {
+        self.0.by_name.get(name).map(|entry| entry.clone())
+    }
+
+    /// The instance of an identity.
+    #[must_use]
+    pub fn by_id(&self, id: InstanceId) -> Option<Handle> {
+        self.0.by_id.get(&id).map(|entry| entry.clone())
+    }
+
+    /// The instance whose token has this SHA-256.
+    #[must_use]
+    pub fn by_token(&self, hash: &[u8; 32]) -> Option<Handle> {
+        let id = *self.0.by_token.get(hash)?;
+        self.by_id(id)
+    }
+
+    /// Every instance, in no order.
+    #[must_use]
+    pub fn all(&self) -> Vec<Handle> {
+        self.0.by_id.iter().map(|entry| entry.value().clone()).collect()
+    }
+
+    /// Takes an instance out of every lookup.
+    pub(super) fn forget(&self, handle: &Handle) {
+        self.0.by_name.remove_if(handle.name().as_str(), |_, entry| entry.id() == handle.id());
+        self.0.by_token.remove_if(handle.token_hash(), |_, id| *id == handle.id());
+        self.0.by_id.remove(&handle.id());
+    }
+
+    /// Ends every instance gracefully; the accounts stay linked.
+    pub async fn drain(&self) {
+        let deadline = self.0.options.stop_deadline;
+        let ends = self.all().into_iter().map(|handle| async move { handle.end(deadline).await });
+        stream::iter(ends).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+    }
+
+    /// Reports the sends that were under way when the node ended: whether they left is unknown, so
+    /// they stay on record as pending, and are never sent again blindly.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn report_unanswered(&self) -> Result<(), Error> {
+        let before = self.0.deps.clock.now_ms();
+        for handle in self.all().into_iter().filter(|handle| handle.view().paired) {
+            let pending = handle.scope().messages().pending_older_than(before, UNANSWERED).await?;
+            if !pending.is_empty() {
+                let ids: Vec<&str> = pending.iter().map(|message| message.key.id.as_str()).collect();
+                tracing::warn!(instance = %handle.name(), ?ids, "sends without an answer of WhatsApp");
+            }
+        }
+        Ok(())
+    }
+
+    /// Records that the node has started, for those who want to know.
+    pub async fn announce_startup(&self) {
+        for handle in self.all() {
+            let data = serde_json::json!({"instance": handle.name(), "message": "Application startup"});
+            let events = handle.journal().event(EventKind::ApplicationStartup, &data);
+            handle.journal().emit(events).await;
+        }
+    }
+}

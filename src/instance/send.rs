@@ -1,0 +1,153 @@
+//! Sending with a record: the row is there before the message leaves, and says afterwards what
+//! became of it. A crash in between leaves a row that is `PENDING`: it is never sent blindly again.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::Error;
+use super::handle::Handle;
+use crate::channel::{self, Prepared};
+use crate::domain::message::present;
+use crate::domain::{Event, EventKind, MessageStatus, StoredMessage};
+use crate::events::{Routed, Unread, Write};
+
+/// How a send is made, beside what is sent.
+#[derive(Clone, Debug, Default)]
+pub struct Send {
+    /// The caller's own name of the request: a repeat answers what the first one made.
+    pub idempotency_key: Option<String>,
+}
+
+/// What a send has made.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The row.
+    pub message: Arc<StoredMessage>,
+    /// Whether an earlier request with the same idempotency key made it.
+    pub repeated: bool,
+}
+
+impl Handle {
+    /// The message that an earlier request with this idempotency key made.
+    ///
+    /// # Errors
+    /// [`Error::IdempotencyMismatch`] when that was another message, [`Error::Database`].
+    async fn repeated(&self, key: &str, prepared: &Prepared) -> Result<Option<Sent>, Error> {
+        let Some(message) = self.scope().messages().by_idempotency_key(key).await? else { return Ok(None) };
+        let same = message.key.remote_jid == prepared.key.remote_jid && message.message == prepared.message;
+        if !same {
+            return Err(Error::IdempotencyMismatch);
+        }
+        Ok(Some(Sent { message: Arc::new(message), repeated: true }))
+    }
+
+    /// Records a composed message, sends it, and records what became of it.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::Record`] before anything left; [`Error::Channel`] when
+    /// WhatsApp refused, which is on record then as `ERROR`.
+    pub async fn send(&self, prepared: Prepared, how: Send) -> Result<Sent, Error> {
+        let working = self.enter()?;
+        if let Some(key) = &how.idempotency_key
+            && let Some(sent) = self.repeated(key, &prepared).await?
+        {
+            return Ok(sent);
+        }
+        let message = Arc::new(self.row(&prepared));
+        let idempotent = how.idempotency_key.is_some();
+        let pending = Write::Message {
+            message: Arc::clone(&message),
+            idempotency_key: how.idempotency_key.clone(),
+            fresh: !idempotent,
+            events: Vec::new(),
+        };
+        let outcome = self.0.journal.commit(vec![pending]).await?;
+        // Somebody else sent the same request at the same time: the row is theirs.
+        if let (Some(key), Some(false)) = (&how.idempotency_key, outcome.inserted.first())
+            && let Some(sent) = self.repeated(key, &prepared).await?
+        {
+            return Ok(sent);
+        }
+        match working.messages().transmit(&prepared).await {
+            Ok(()) => {
+                let told = self.told(&message)?;
+                self.answered(&message, MessageStatus::ServerAck, told).await?;
+                metrics::counter!(crate::telemetry::metrics::SENDS, "kind" => "text", "outcome" => "sent")
+                    .increment(1);
+                Ok(Sent { message, repeated: false })
+            }
+            // Whether it left is unknown: the row stays `PENDING`, and a late acknowledgement moves it on.
+            Err(channel::Error::Timeout) => {
+                let told = self.told(&message)?;
+                self.answered(&message, MessageStatus::Pending, told).await?;
+                metrics::counter!(crate::telemetry::metrics::SENDS, "kind" => "text", "outcome" => "unknown")
+                    .increment(1);
+                Ok(Sent { message, repeated: false })
+            }
+            Err(error) => {
+                self.answered(&message, MessageStatus::Error, Vec::new()).await?;
+                metrics::counter!(crate::telemetry::metrics::SENDS, "kind" => "text", "outcome" => "failed")
+                    .increment(1);
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn answered(
+        &self,
+        message: &StoredMessage,
+        status: MessageStatus,
+        events: Vec<Routed>,
+    ) -> Result<(), Error> {
+        let chat = Write::Chat {
+            remote_jid: message.key.remote_jid.clone(),
+            remote_jid_alt: message.key.remote_jid_alt.clone(),
+            name: None,
+            unread: Unread::Keep,
+            last: Some((message.id, message.timestamp)),
+            on_new: self.chat_is_new(message),
+            on_change: Vec::new(),
+        };
+        let sent = Write::Sent { id: message.id, status, message_timestamp: None, events };
+        self.0.journal.commit(vec![sent, chat]).await?;
+        Ok(())
+    }
+
+    fn chat_is_new(&self, message: &StoredMessage) -> Vec<Routed> {
+        let data = serde_json::json!([{"remoteJid": message.key.remote_jid, "instanceId": self.id()}]);
+        self.0.journal.event(EventKind::ChatsUpsert, &data)
+    }
+
+    fn row(&self, prepared: &Prepared) -> StoredMessage {
+        StoredMessage {
+            id: Uuid::now_v7(),
+            key: prepared.key.clone(),
+            push_name: self.0.view.borrow().profile_name.clone(),
+            status: MessageStatus::Pending,
+            updates: Vec::new(),
+            message_type: prepared.message_type.clone(),
+            message: prepared.message.clone(),
+            context_info: prepared.context_info.clone(),
+            source: "web".to_owned(),
+            timestamp: self.0.journal.now() / 1000,
+            deleted: false,
+        }
+    }
+
+    /// The event of a send, as its answer.
+    fn told(&self, message: &StoredMessage) -> Result<Vec<Routed>, Error> {
+        if !self.0.journal.wants(EventKind::SendMessage) {
+            return Ok(Vec::new());
+        }
+        let data: Box<RawValue> = present::sent(message, self.id());
+        let key = &message.key;
+        let about = (key.remote_jid.as_str(), "me", key.id.as_str(), "");
+        let event =
+            Event::about_message(self.id(), EventKind::SendMessage, about, self.0.journal.now(), &data);
+        event
+            .map(|event| self.0.journal.routed(event))
+            .map_err(|error| Error::Channel(channel::Error::Protocol(error.to_string())))
+    }
+}
