@@ -1,0 +1,113 @@
+//! `POST /chat/findChats/{instance}` and `GET /chat/findChatByRemoteJid/{instance}`.
+
+use actix_web::HttpResponse;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::{find_messages, forms, forms_of};
+use crate::clock::rfc3339;
+use crate::db::{Chat, ChatEntry, ChatFilter};
+use crate::domain::message::present::raw;
+use crate::domain::{InstanceId, StoredMessage};
+use crate::http::Error;
+use crate::http::extract::{Input, LocalInstance, Query, Valid};
+use crate::http::fields::Fields;
+
+/// Most chats of one answer.
+const MOST: u64 = 10_000;
+
+/// Which chats, and which part of them.
+#[derive(ToSchema)]
+pub struct FindChats {
+    /// `{remoteJid}`.
+    #[schema(rename = "where", value_type = Option<Object>)]
+    remote_jid: Option<String>,
+    /// How many.
+    #[schema(value_type = Option<u64>)]
+    take: u64,
+    /// After how many.
+    #[schema(value_type = Option<u64>)]
+    skip: u64,
+}
+
+impl Input for FindChats {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        let given = fields.object("where");
+        let remote_jid = given.and_then(|given| given.text("remoteJid")).filter(|jid| !jid.is_empty());
+        let take = fields.integer("take").filter(|take| *take > 0).unwrap_or(MOST).min(MOST);
+        Some(Self { remote_jid, take, skip: fields.integer("skip").unwrap_or_default() })
+    }
+}
+
+fn last(message: &StoredMessage, instance: InstanceId) -> Value {
+    json!({
+        "id": message.id,
+        "key": find_messages::key(message),
+        "pushName": message.push_name,
+        "participant": message.key.participant,
+        "messageType": message.message_type,
+        "message": raw(Some(&message.message)),
+        "contextInfo": raw(message.context_info.as_deref()),
+        "source": message.source,
+        "messageTimestamp": message.timestamp,
+        "instanceId": instance,
+        "sessionId": null,
+        "status": message.status,
+    })
+}
+
+fn entry(entry: &ChatEntry, instance: InstanceId) -> Value {
+    let (chat, contact) = (&entry.chat, entry.contact.as_ref());
+    let name = contact.and_then(|contact| contact.push_name.as_ref()).or(chat.name.as_ref());
+    let moved = chat.last_message_at.map_or(chat.updated_at, |seconds| seconds.saturating_mul(1000));
+    json!({
+        "id": chat.id,
+        "remoteJid": chat.remote_jid,
+        "remoteJidAlt": chat.remote_jid_alt,
+        "pushName": name,
+        "profilePicUrl": contact.and_then(|contact| contact.profile_pic_url.as_ref()),
+        "updatedAt": rfc3339(moved),
+        "windowStart": null,
+        "windowExpires": null,
+        "windowActive": false,
+        "lastMessage": entry.last_message.as_ref().map(|message| last(message, instance)),
+        "unreadCount": chat.unread_count,
+        "isSaved": contact.is_some_and(|contact| contact.is_saved),
+    })
+}
+
+fn row(chat: &Chat, instance: InstanceId) -> Value {
+    json!({
+        "id": chat.id,
+        "remoteJid": chat.remote_jid,
+        "remoteJidAlt": chat.remote_jid_alt,
+        "name": chat.name,
+        "labels": null,
+        "unreadMessages": chat.unread_count,
+        "createdAt": rfc3339(chat.created_at),
+        "updatedAt": rfc3339(chat.updated_at),
+        "instanceId": instance,
+    })
+}
+
+/// Chats, newest message first.
+pub async fn list(instance: LocalInstance, Valid(body): Valid<FindChats>) -> Result<HttpResponse, Error> {
+    let scope = instance.scope();
+    let filter = ChatFilter { remote_jids: forms_of(&scope, body.remote_jid.as_deref()).await? };
+    let chats = scope.chats().find(&filter, body.take, body.skip).await?;
+    let chats: Vec<Value> = chats.iter().map(|chat| entry(chat, instance.id())).collect();
+    Ok(HttpResponse::Ok().json(chats))
+}
+
+/// One chat, or `null`.
+pub async fn one(instance: LocalInstance, query: Query) -> Result<HttpResponse, Error> {
+    let missing = || Error::Invalid("remoteJid is a required query parameter".to_owned());
+    let asked = query.get("remoteJid").ok_or_else(missing)?;
+    let scope = instance.scope();
+    for form in forms(&scope, asked).await? {
+        if let Some(chat) = scope.chats().by_jid(&form).await? {
+            return Ok(HttpResponse::Ok().json(row(&chat, instance.id())));
+        }
+    }
+    Ok(HttpResponse::Ok().json(Value::Null))
+}

@@ -1,0 +1,127 @@
+//! `POST /chat/findMessages/{instance}`.
+
+use actix_web::HttpResponse;
+use chrono::{DateTime, NaiveDate};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::{forms_of, paging};
+use crate::db::{MessageFilter, Page};
+use crate::domain::message::present::raw;
+use crate::domain::{InstanceId, StoredMessage};
+use crate::http::Error;
+use crate::http::extract::{Input, LocalInstance, Valid};
+use crate::http::fields::Fields;
+
+/// Which messages, and which part of them.
+#[derive(ToSchema)]
+pub struct FindMessages {
+    /// `{key: {id, remoteJid, fromMe, participant, remoteJidAlt}, messageType, messageTimestamp: {gte, lte}}`.
+    #[schema(rename = "where", value_type = Option<Object>)]
+    filter: Filter,
+    /// Counted from 1; `offset` or `limit` is the size of a page.
+    #[schema(value_type = Option<u64>)]
+    page: Page,
+}
+
+#[derive(Default)]
+struct Filter {
+    rest: MessageFilter,
+    remote_jid: Option<String>,
+    participant: Option<String>,
+}
+
+/// Unix seconds out of what clients write: seconds, milliseconds, a time or a date.
+fn seconds(fields: &Fields<'_>, name: &str) -> Option<i64> {
+    let text = fields.text(name)?;
+    let text = text.trim();
+    let read = match text.parse::<i64>() {
+        // After the year 5000 in seconds: they are milliseconds.
+        Ok(number) if number > 100_000_000_000 => Some(number / 1000),
+        Ok(number) => Some(number),
+        Err(_) => DateTime::parse_from_rfc3339(text).map(|time| time.timestamp()).ok().or_else(|| {
+            let date = text.parse::<NaiveDate>().ok()?;
+            Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp())
+        }),
+    };
+    if read.is_none() {
+        fields.wrong(name, "is not a time");
+    }
+    read
+}
+
+impl Filter {
+    fn read(fields: &Fields<'_>) -> Self {
+        let Some(given) = fields.object("where") else { return Self::default() };
+        let mut filter = Self::default();
+        if let Some(key) = given.object("key") {
+            let filled = |name: &str| if key.has(name) { key.filled_text(name) } else { None };
+            filter.rest.key_id = filled("id");
+            filter.rest.from_me = key.flag("fromMe");
+            filter.rest.remote_jid_alt = filled("remoteJidAlt");
+            filter.remote_jid = filled("remoteJid");
+            filter.participant = filled("participant");
+        }
+        filter.rest.message_type = given.text("messageType").filter(|kind| !kind.is_empty());
+        if let Some(time) = given.object("messageTimestamp") {
+            filter.rest.from = seconds(&time, "gte");
+            filter.rest.until = seconds(&time, "lte");
+        }
+        filter
+    }
+}
+
+impl Input for FindMessages {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        Some(Self { filter: Filter::read(fields), page: paging::page(fields) })
+    }
+}
+
+/// The identity of a message on record, as clients read it.
+pub(super) fn key(message: &StoredMessage) -> Value {
+    let mut key = json!(message.key);
+    if message.deleted {
+        key["deleted"] = json!(true);
+    }
+    key
+}
+
+/// A message on record, as clients read it.
+fn shown(message: &StoredMessage, instance: InstanceId) -> Value {
+    let update = |status: &String| json!({"status": status});
+    json!({
+        "id": message.id,
+        "key": key(message),
+        "pushName": message.push_name,
+        "messageType": message.message_type,
+        "message": raw(Some(&message.message)),
+        "messageTimestamp": message.timestamp,
+        "instanceId": instance,
+        "source": message.source,
+        "contextInfo": raw(message.context_info.as_deref()),
+        "status": message.status,
+        "MessageUpdate": message.updates.iter().map(update).collect::<Vec<_>>(),
+    })
+}
+
+/// A page of messages, newest first.
+pub async fn handle(
+    instance: LocalInstance,
+    Valid(body): Valid<FindMessages>,
+) -> Result<HttpResponse, Error> {
+    let (scope, page) = (instance.scope(), body.page);
+    let filter = MessageFilter {
+        remote_jids: forms_of(&scope, body.filter.remote_jid.as_deref()).await?,
+        participants: forms_of(&scope, body.filter.participant.as_deref()).await?,
+        ..body.filter.rest
+    };
+    let (records, total) = scope.messages().find(&filter, page).await?;
+    let records: Vec<Value> = records.iter().map(|message| shown(message, instance.id())).collect();
+    let messages = json!({
+        "total": total,
+        "pages": total.div_ceil(page.size),
+        "currentPage": page.number,
+        "records": records,
+    });
+    Ok(HttpResponse::Ok().json(json!({"messages": messages})))
+}

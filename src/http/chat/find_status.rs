@@ -1,0 +1,86 @@
+//! `POST /chat/findStatusMessage/{instance}`: what became of messages.
+
+use actix_web::HttpResponse;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::{forms_of, paging};
+use crate::db::{MessageFilter, Page};
+use crate::domain::{InstanceId, StoredMessage};
+use crate::http::Error;
+use crate::http::extract::{Input, LocalInstance, Valid};
+use crate::http::fields::Fields;
+
+/// Statuses that a filter may name.
+const STATUSES: [&str; 6] = ["ERROR", "PENDING", "SERVER_ACK", "DELIVERY_ACK", "READ", "PLAYED"];
+
+/// Of which messages.
+#[derive(ToSchema)]
+pub struct FindStatus {
+    /// `{id, remoteJid, fromMe, participant, status}`.
+    #[schema(rename = "where", value_type = Option<Object>)]
+    filter: Filter,
+    /// Counted from 1; `offset` or `limit` is the size of a page.
+    #[schema(value_type = Option<u64>)]
+    page: Page,
+}
+
+#[derive(Default)]
+struct Filter {
+    rest: MessageFilter,
+    remote_jid: Option<String>,
+    participant: Option<String>,
+    status: Option<String>,
+}
+
+impl Filter {
+    fn read(fields: &Fields<'_>) -> Self {
+        let Some(given) = fields.object("where") else { return Self::default() };
+        let filled = |name: &str| if given.has(name) { given.filled_text(name) } else { None };
+        let status = filled("status");
+        if status.as_deref().is_some_and(|status| !STATUSES.contains(&status)) {
+            given.wrong("status", &format!("is not one of enum values: {}", STATUSES.join(",")));
+        }
+        let rest =
+            MessageFilter { key_id: filled("id"), from_me: given.flag("fromMe"), ..MessageFilter::default() };
+        Self { rest, remote_jid: filled("remoteJid"), participant: filled("participant"), status }
+    }
+}
+
+impl Input for FindStatus {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        Some(Self { filter: Filter::read(fields), page: paging::page(fields) })
+    }
+}
+
+fn shown(message: &StoredMessage, (at, status): (usize, &String), instance: InstanceId) -> Value {
+    json!({
+        "id": format!("{}-{at}", message.id),
+        "keyId": message.key.id,
+        "remoteJid": message.key.remote_jid,
+        "fromMe": message.key.from_me,
+        "participant": message.key.participant,
+        "pollUpdates": null,
+        "status": status,
+        "messageId": message.id,
+        "instanceId": instance,
+    })
+}
+
+/// What became of messages, newest message first.
+pub async fn handle(instance: LocalInstance, Valid(body): Valid<FindStatus>) -> Result<HttpResponse, Error> {
+    let scope = instance.scope();
+    let filter = MessageFilter {
+        remote_jids: forms_of(&scope, body.filter.remote_jid.as_deref()).await?,
+        participants: forms_of(&scope, body.filter.participant.as_deref()).await?,
+        ..body.filter.rest
+    };
+    let (messages, _) = scope.messages().find(&filter, body.page).await?;
+    let wanted = |status: &String| body.filter.status.as_ref().is_none_or(|wanted| wanted == status);
+    let mut rows: Vec<Value> = Vec::new();
+    for message in &messages {
+        let updates = message.updates.iter().enumerate().filter(|(_, status)| wanted(status));
+        rows.extend(updates.map(|update| shown(message, update, instance.id())));
+    }
+    Ok(HttpResponse::Ok().json(rows))
+}

@@ -1,0 +1,65 @@
+//! `POST /chat/sendPresence/{instance}`.
+
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::channel::ChatState;
+use crate::domain::Jid;
+use crate::http::Error;
+use crate::http::extract::{Input, LocalInstance, Valid};
+use crate::http::fields::Fields;
+use crate::http::message::{LONGEST_DELAY, address, show};
+
+/// What a chat sees of us.
+#[derive(ToSchema)]
+pub struct SendPresence {
+    /// The chat.
+    #[schema(value_type = String)]
+    number: Jid,
+    /// For how many milliseconds, up to 300000.
+    delay: u64,
+    /// `composing`, `recording`, `paused`, `available` or `unavailable`.
+    presence: String,
+}
+
+const KINDS: [&str; 5] = ["unavailable", "available", "composing", "recording", "paused"];
+
+impl Input for SendPresence {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        // Old requests have the two in `options`.
+        let options = fields.object("options").filter(|_| !fields.has("presence"));
+        let holder = options.as_ref().unwrap_or(fields);
+        let number = address(fields, "number");
+        let presence = holder.required_text("presence");
+        let delay = holder.required_integer("delay");
+        if presence.as_deref().is_some_and(|presence| !KINDS.contains(&presence)) {
+            holder.wrong("presence", &format!("is not one of enum values: {}", KINDS.join(",")));
+        }
+        if delay.is_some_and(|delay| delay > LONGEST_DELAY) {
+            holder.wrong("delay", &format!("must be less than or equal to {LONGEST_DELAY}"));
+        }
+        Some(Self { number: number?, delay: delay?, presence: presence? })
+    }
+}
+
+/// Shows a chat what we are doing, for some time.
+pub async fn handle(
+    instance: LocalInstance,
+    Valid(body): Valid<SendPresence>,
+) -> Result<HttpResponse, Error> {
+    let working = instance.work()?;
+    let presence = working.presence()?;
+    let delay = Duration::from_millis(body.delay);
+    let told = match body.presence.as_str() {
+        "available" => presence.online(true).await,
+        "unavailable" => presence.online(false).await,
+        "paused" => presence.chat_state(&body.number, ChatState::Paused).await,
+        "recording" => show(&working, &body.number, ChatState::Recording, delay).await,
+        _ => show(&working, &body.number, ChatState::Composing, delay).await,
+    };
+    told.map_err(|error| instance.explain(error))?;
+    Ok(HttpResponse::Created().json(json!({"presence": body.presence})))
+}

@@ -1,0 +1,28 @@
+//! The part of an address after `?`.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpRequest, dev};
+
+/// The parameters of a request; whatever is in there, it is never an error by itself.
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// A parameter that is not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(known, value)| known == name && !value.is_empty());
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+impl FromRequest for Query {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+        ready(Ok(Self(pairs.into_owned().collect())))
+    }
+}

@@ -1,0 +1,125 @@
+//! The document, made from the table of routes and the schemas of the bodies.
+
+use actix_web::http::header::ContentType;
+use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItemBuilder};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{AllOfBuilder, ComponentsBuilder, ObjectBuilder, Ref, SchemaType, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder, RefOr, Required, ResponseBuilder,
+    ResponsesBuilder, Schema,
+};
+
+use super::routes::{self, Route, TABLE, Verb, Wants};
+use super::{Error, State};
+
+/// What an error may be, by what a route wants.
+const FAILURES: &[(u16, &str)] = &[
+    (400, "the request is wrong; the message names the fields"),
+    (401, "no key, or one that nobody has"),
+    (403, "the key of another instance"),
+    (404, "no such instance"),
+    (409, "the instance is not connected, or something is taken"),
+    (429, "too many requests; `Retry-After` says when to come back"),
+    (503, "something that is needed is down; `Retry-After` says when to come back"),
+];
+
+/// The document as JSON text.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn document() -> Result<String, serde_json::Error> {
+    build().to_pretty_json()
+}
+
+/// `GET /openapi.json`.
+pub async fn handle(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Error> {
+    if !state.server.docs {
+        return routes::no_route(request).await;
+    }
+    let text = document().map_err(|error| Error::internal(&error))?;
+    Ok(HttpResponse::Ok().insert_header(ContentType::json()).body(text))
+}
+
+fn build() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Waggle")
+        .description(Some("Multi-tenant WhatsApp gateway with the HTTP API of Evolution API v2"))
+        .version(env!("CARGO_PKG_VERSION"));
+    let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("apikey")));
+    let mut components = ComponentsBuilder::new().security_scheme("apikey", key).schema("Error", envelope());
+    let mut paths = PathsBuilder::new();
+    for route in TABLE {
+        let schemas = [route.body, route.beside].into_iter().flatten().flat_map(|body| body());
+        for (name, schema) in schemas {
+            components = components.schema(name, schema);
+        }
+        for verb in route.verbs {
+            let item = PathItemBuilder::new().operation(method(*verb), operation(route, *verb));
+            paths = paths.path(route.path, item.build());
+        }
+    }
+    OpenApiBuilder::new().info(info.build()).paths(paths).components(Some(components.build())).build()
+}
+
+const fn method(verb: Verb) -> HttpMethod {
+    match verb {
+        Verb::Get => HttpMethod::Get,
+        Verb::Post => HttpMethod::Post,
+        Verb::Put => HttpMethod::Put,
+        Verb::Delete => HttpMethod::Delete,
+    }
+}
+
+fn operation(route: &Route, verb: Verb) -> OperationBuilder {
+    let tag = route.path.split('/').nth(1).filter(|tag| !tag.is_empty()).unwrap_or("root");
+    let id = format!("{}_{}", route.name.replace(' ', "_"), format!("{verb:?}").to_lowercase());
+    let mut operation = OperationBuilder::new()
+        .tag(tag)
+        .operation_id(Some(id))
+        .summary(Some(route.name))
+        .responses(responses(route));
+    if route.path.contains("{instance}") {
+        let name = ParameterBuilder::new().name("instance").parameter_in(ParameterIn::Path);
+        let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
+        operation = operation.parameter(name.required(Required::True).schema(Some(text)).build());
+    }
+    if !matches!(route.wants, Wants::Nothing | Wants::Operator) {
+        operation = operation.security(SecurityRequirement::new("apikey", Vec::<String>::new()));
+    }
+    let bodies = [route.body, route.beside].into_iter().flatten().filter(|_| verb != Verb::Get);
+    let mut names = bodies.filter_map(|body| body().into_iter().next()).map(|(name, _)| name);
+    if let Some(first) = names.next() {
+        let one = AllOfBuilder::new().item(Ref::from_schema_name(first));
+        let all = names.fold(one, |all, name| all.item(Ref::from_schema_name(name)));
+        let content = ContentBuilder::new().schema(Some(Schema::from(all))).build();
+        let body = RequestBodyBuilder::new().content("application/json", content).build();
+        operation = operation.request_body(Some(body));
+    }
+    operation
+}
+
+fn responses(route: &Route) -> utoipa::openapi::Responses {
+    let success = ResponseBuilder::new().description("success").build();
+    let mut responses = ResponsesBuilder::new().response(route.success.to_string(), success);
+    let keyed = !matches!(route.wants, Wants::Nothing | Wants::Operator);
+    for (status, text) in FAILURES.iter().filter(|_| keyed) {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build();
+        let response = ResponseBuilder::new().description(*text).content("application/json", content).build();
+        responses = responses.response(status.to_string(), response);
+    }
+    responses.build()
+}
+
+/// The envelope of every error.
+fn envelope() -> RefOr<Schema> {
+    let typed = |of: Type| ObjectBuilder::new().schema_type(SchemaType::Type(of));
+    let message = ObjectBuilder::new().description(Some("a text, a list of texts, or a list of such lists"));
+    let response = typed(Type::Object).property("message", message);
+    let envelope = typed(Type::Object)
+        .property("status", typed(Type::Integer))
+        .property("error", typed(Type::String))
+        .property("response", response);
+    RefOr::T(Schema::Object(envelope.build()))
+}

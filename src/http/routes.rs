@@ -1,0 +1,187 @@
+//! THE table of routes. The server, the document and the authorisation test are made from it.
+
+use actix_web::guard::{self, Guard as _};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, guard::GuardContext, web};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+use super::error::shortened;
+use super::outer::Written;
+use super::{Error, chat, dead_letters, health, instance, message, metrics, openapi, root, settings, sink};
+use super::{path, verify_creds, webhook};
+
+/// A method of the table. `GET` stands for `HEAD` too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verb {
+    /// Reads.
+    Get,
+    /// Creates or does.
+    Post,
+    /// Changes.
+    Put,
+    /// Removes.
+    Delete,
+}
+
+use Verb::{Delete, Get, Post, Put};
+
+/// Whose key a route wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wants {
+    /// Nobody's.
+    Nothing,
+    /// The global one.
+    Global,
+    /// The global one, or the token of the instance that the path names.
+    Instance,
+    /// The global one, or any instance's token.
+    Any,
+    /// What the operator configured for this page, which is no key.
+    Operator,
+}
+
+/// The schema of a body, and those that it refers to, each with its name; the body is the first.
+pub type BodySchema = fn() -> Vec<(String, RefOr<Schema>)>;
+
+/// One operation of the API.
+pub struct Route {
+    /// What it does, in two or three words; the operation id of the document.
+    pub name: &'static str,
+    /// Its methods, all with the same meaning.
+    pub verbs: &'static [Verb],
+    /// Its path; `{instance}` is the name of an instance.
+    pub path: &'static str,
+    /// Whose key it wants.
+    pub wants: Wants,
+    /// The status of success.
+    pub success: u16,
+    /// The body, when it takes one.
+    pub body: Option<BodySchema>,
+    /// What may stand beside the fields of the body.
+    pub beside: Option<BodySchema>,
+    pub(super) handler: fn() -> actix_web::Route,
+}
+
+impl Route {
+    const fn ok(mut self) -> Self {
+        self.success = 200;
+        self
+    }
+
+    const fn beside(mut self, body: BodySchema) -> Self {
+        self.beside = Some(body);
+        self
+    }
+
+    const fn with(mut self, body: BodySchema) -> Self {
+        self.body = Some(body);
+        self
+    }
+}
+
+fn body<T: ToSchema>() -> Vec<(String, RefOr<Schema>)> {
+    let mut schemas = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut schemas);
+    schemas
+}
+
+const fn row(
+    (name, verbs, path, wants): (&'static str, &'static [Verb], &'static str, Wants),
+    handler: fn() -> actix_web::Route,
+) -> Route {
+    let success = if matches!(verbs, [Get, ..]) { 200 } else { 201 };
+    Route { name, verbs, path, wants, success, body: None, beside: None, handler }
+}
+
+macro_rules! to {
+    ($($handler:ident)::+) => { || web::route().to($($handler)::+) };
+}
+
+use Wants::{Any, Global, Instance, Nothing, Operator};
+
+/// Every operation. The busiest resources come first: prefixes are compared in this order.
+#[rustfmt::skip]
+pub static TABLE: &[Route] = &[
+    row(("connection state", &[Get], "/instance/connectionState/{instance}", Instance), to!(instance::state::handle)),
+    row(("send text", &[Post], "/message/sendText/{instance}", Instance), to!(message::text::handle)).with(body::<message::text::SendText>).beside(body::<message::Common>),
+    row(("connect", &[Get, Post], "/instance/connect/{instance}", Instance), to!(instance::connect::handle)).with(body::<instance::connect::Connect>),
+    row(("fetch instances", &[Get], "/instance/fetchInstances", Any), to!(instance::fetch::handle)),
+    row(("create instance", &[Post], "/instance/create", Global), to!(instance::create::handle)).with(body::<instance::create::Create>),
+    row(("restart", &[Post, Put], "/instance/restart/{instance}", Instance), to!(instance::restart::handle)).ok(),
+    row(("log out", &[Delete, Put, Post], "/instance/logout/{instance}", Instance), to!(instance::logout::handle)).ok(),
+    row(("delete instance", &[Delete], "/instance/delete/{instance}", Instance), to!(instance::delete::handle)).ok(),
+    row(("set presence", &[Post], "/instance/setPresence/{instance}", Instance), to!(instance::presence::handle)).with(body::<instance::presence::SetPresence>),
+
+    row(("find messages", &[Post], "/chat/findMessages/{instance}", Instance), to!(chat::find_messages::handle)).ok().with(body::<chat::find_messages::FindMessages>),
+    row(("find chats", &[Post], "/chat/findChats/{instance}", Instance), to!(chat::find_chats::list)).ok().with(body::<chat::find_chats::FindChats>),
+    row(("find chat", &[Get], "/chat/findChatByRemoteJid/{instance}", Instance), to!(chat::find_chats::one)),
+    row(("find contacts", &[Post], "/chat/findContacts/{instance}", Instance), to!(chat::find_contacts::handle)).ok().with(body::<chat::find_contacts::FindContacts>),
+    row(("find statuses", &[Post], "/chat/findStatusMessage/{instance}", Instance), to!(chat::find_status::handle)).ok().with(body::<chat::find_status::FindStatus>),
+    row(("check numbers", &[Post], "/chat/whatsappNumbers/{instance}", Instance), to!(chat::numbers::handle)).ok().with(body::<chat::numbers::Numbers>),
+    row(("mark as read", &[Post], "/chat/markMessageAsRead/{instance}", Instance), to!(chat::read::handle)).with(body::<chat::read::MarkRead>),
+    row(("show chat state", &[Post], "/chat/sendPresence/{instance}", Instance), to!(chat::presence::handle)).with(body::<chat::presence::SendPresence>),
+    row(("edit message", &[Post], "/chat/updateMessage/{instance}", Instance), to!(chat::edit::handle)).ok().with(body::<chat::edit::EditMessage>),
+    row(("delete message", &[Delete], "/chat/deleteMessageForEveryone/{instance}", Instance), to!(chat::delete::handle)).with(body::<chat::Key>),
+    row(("delete message too", &[Delete], "/message/delete/{instance}", Instance), to!(chat::delete::handle)).with(body::<chat::Key>),
+
+    row(("set settings", &[Post], "/settings/set/{instance}", Instance), to!(settings::set)).with(body::<settings::SetSettings>),
+    row(("find settings", &[Get], "/settings/find/{instance}", Instance), to!(settings::find)),
+    row(("set webhook", &[Post], "/webhook/set/{instance}", Instance), to!(webhook::set)).with(body::<webhook::SetWebhook>),
+    row(("find webhook", &[Get], "/webhook/find/{instance}", Instance), to!(webhook::find)),
+    row(("list dead letters", &[Get], "/webhook/deadLetters/{instance}", Instance), to!(dead_letters::list)),
+    row(("redrive dead letters", &[Post], "/webhook/redrive/{instance}", Instance), to!(dead_letters::redrive)).ok().with(body::<dead_letters::Redrive>),
+    row(("set websocket", &[Post], "/websocket/set/{instance}", Instance), to!(sink::websocket::set)).with(body::<sink::websocket::SetWebsocket>),
+    row(("find websocket", &[Get], "/websocket/find/{instance}", Instance), to!(sink::websocket::find)),
+    row(("set rabbitmq", &[Post], "/rabbitmq/set/{instance}", Instance), to!(sink::rabbitmq::set)).with(body::<sink::rabbitmq::SetRabbitmq>),
+    row(("find rabbitmq", &[Get], "/rabbitmq/find/{instance}", Instance), to!(sink::rabbitmq::find)),
+
+    row(("verify credentials", &[Post], "/verify-creds", Global), to!(verify_creds::handle)).ok(),
+    row(("health live", &[Get], "/health/live", Nothing), to!(health::live)),
+    row(("health ready", &[Get], "/health/ready", Nothing), to!(health::ready)),
+    row(("health startup", &[Get], "/health/startup", Nothing), to!(health::startup)),
+    row(("metrics", &[Get], "/metrics", Operator), to!(metrics::handle)),
+    row(("document", &[Get], "/openapi.json", Nothing), to!(openapi::handle)),
+    row(("root", &[Get], "/", Nothing), to!(root::handle)),
+];
+
+/// Builds the routes of the table into an application.
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    let mut done: Vec<&str> = Vec::new();
+    for route in TABLE {
+        if done.contains(&route.path) {
+            continue;
+        }
+        done.push(route.path);
+        // A fixed prefix is compared as bytes; only what is below it needs the pattern.
+        let fixed = path::fixed(route.path);
+        let below = route.path.strip_prefix(fixed).unwrap_or_default();
+        let mut resource = web::resource(if below.is_empty() { fixed } else { below });
+        for same in TABLE.iter().filter(|same| same.path == route.path) {
+            resource = resource
+                .route((same.handler)().guard(guard::fn_guard(|context| allows(same.verbs, context))));
+        }
+        let resource = resource.default_service(web::to(no_route));
+        if below.is_empty() {
+            config.service(resource);
+        } else {
+            config.service(web::scope(fixed).service(resource).default_service(web::to(no_route)));
+        }
+    }
+    config.default_service(web::to(no_route));
+}
+
+fn allows(verbs: &[Verb], context: &GuardContext<'_>) -> bool {
+    verbs.iter().any(|verb| match verb {
+        Get => guard::Get().check(context) || guard::Head().check(context),
+        Post => guard::Post().check(context),
+        Put => guard::Put().check(context),
+        Delete => guard::Delete().check(context),
+    })
+}
+
+/// Answers what is not in the table, with the path as the client wrote it.
+pub(super) async fn no_route(request: HttpRequest) -> Result<HttpResponse, Error> {
+    let extensions = request.extensions();
+    let path = extensions.get::<Written>().map_or(request.path(), |written| &written.0);
+    Err(Error::NoRoute(format!("{} {}", request.method(), shortened(path))))
+}

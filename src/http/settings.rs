@@ -1,0 +1,100 @@
+//! `/settings/{set,find}/{instance}`.
+
+use actix_web::HttpResponse;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::Error;
+use super::extract::{Input, LocalInstance, Valid};
+use super::fields::Fields;
+use crate::domain::Settings;
+
+/// Behaviour of an instance.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct SetSettings {
+    /// Reject every incoming call.
+    reject_call: bool,
+    /// Text sent to a caller whose call was rejected.
+    msg_call: Option<String>,
+    /// Neither store nor deliver messages of groups.
+    groups_ignore: bool,
+    /// Appear online while connected.
+    always_online: bool,
+    /// Mark every incoming message as read.
+    read_messages: bool,
+    /// Mark every status update as read.
+    read_status: bool,
+    /// Ask the phone for its whole history when pairing.
+    sync_full_history: bool,
+    /// Kept, without effect.
+    wavoip_token: Option<String>,
+}
+
+/// Flags that `set` wants all of.
+const REQUIRED: [&str; 6] =
+    ["rejectCall", "groupsIgnore", "alwaysOnline", "readMessages", "readStatus", "syncFullHistory"];
+
+impl SetSettings {
+    /// The settings among some fields; a flag that is absent is off.
+    pub(super) fn among(fields: &Fields<'_>) -> Self {
+        let flag = |name: &str| fields.flag(name).unwrap_or_default();
+        Self {
+            reject_call: flag("rejectCall"),
+            msg_call: fields.text("msgCall"),
+            groups_ignore: flag("groupsIgnore"),
+            always_online: flag("alwaysOnline"),
+            read_messages: flag("readMessages"),
+            read_status: flag("readStatus"),
+            sync_full_history: flag("syncFullHistory"),
+            wavoip_token: fields.text("wavoipToken"),
+        }
+    }
+}
+
+impl From<SetSettings> for Settings {
+    fn from(set: SetSettings) -> Self {
+        Self {
+            reject_call: set.reject_call,
+            msg_call: set.msg_call.unwrap_or_default(),
+            groups_ignore: set.groups_ignore,
+            always_online: set.always_online,
+            read_messages: set.read_messages,
+            read_status: set.read_status,
+            sync_full_history: set.sync_full_history,
+            wavoip_token: set.wavoip_token.unwrap_or_default(),
+        }
+    }
+}
+
+impl Input for SetSettings {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        REQUIRED.iter().filter(|name| !fields.has(name)).for_each(|name| fields.missing(name));
+        Some(Self::among(fields))
+    }
+}
+
+/// Shows what was set at once where there is a connection; the next one begins with it anyway.
+async fn show_online(instance: &LocalInstance, online: bool) {
+    let Ok(working) = instance.work() else { return };
+    let Ok(presence) = working.presence() else { return };
+    if presence.online(online).await.is_err() {
+        tracing::debug!(instance = %instance.name(), "the presence could not be sent");
+    }
+}
+
+/// Replaces the settings.
+pub async fn set(instance: LocalInstance, Valid(body): Valid<SetSettings>) -> Result<HttpResponse, Error> {
+    let (settings, before) = (Settings::from(body), instance.settings());
+    instance.set_settings(settings.clone()).await.map_err(|error| instance.explain(error))?;
+    if settings.always_online != before.always_online {
+        show_online(&instance, settings.always_online).await;
+    }
+    let shown = json!({"instanceName": instance.name(), "settings": settings});
+    Ok(HttpResponse::Created().json(json!({"settings": shown})))
+}
+
+/// The settings.
+pub async fn find(instance: LocalInstance) -> HttpResponse {
+    HttpResponse::Ok().json(instance.settings())
+}
