@@ -1,1 +1,51 @@
-//! Simulator.
+//! A simulated WhatsApp server that speaks the real wire protocol, for tests and load.
+//!
+//! One TCP port serves the chat socket (`/ws/chat`), the media host (`/mms/...`, `/v/...`) and the admin
+//! interface (`/admin/...`, listed by `GET /admin`). Clients are whatsapp-rust 0.7.0 built with
+//! `danger-skip-cert-chain-verify`. "Works" means "that client accepts it": the real server was never asked.
+//!
+//! ```no_run
+//! # async fn demo() -> wa_sim::Result<()> {
+//! let simulator = wa_sim::Simulator::start(wa_sim::Options::default()).await?;
+//! println!("{} {}", simulator.chat_url(), simulator.admin_url());
+//! let contact = simulator.handle().create_contact(wa_sim::NewContact::default())?;
+//! println!("contact {}", contact.phone);
+//! simulator.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! An account is a phone number with a phone (device 0) and companion devices. A *contact* is an account
+//! whose phone acts: it has Signal sessions, decrypts, confirms, and sends what [`Handle`] asks for.
+
+mod clock;
+mod error;
+mod handle;
+mod http;
+mod iq;
+mod options;
+mod pairing;
+mod phone;
+pub mod receiver;
+mod relay;
+mod session;
+mod simulator;
+mod task;
+mod wire;
+mod world;
+
+pub use error::{Error, Result};
+pub use handle::{
+    Handle,
+    contacts::{ContactInfo, NewContact, Send, SendReport, Sent},
+    devices::{AccountInfo, DeviceInfo},
+};
+pub use http::routes::ROUTES;
+pub use options::Options;
+pub use pairing::qr::Paired;
+pub use phone::{
+    agent::{Behaviour, Received, Signalled},
+    content::Quoted,
+};
+pub use simulator::Simulator;
+pub use world::{faults::LoginFailure, persist::StateError, stats::Stats};

@@ -1,1 +1,75 @@
-fn main(){}
+//! Runs the simulated WhatsApp server.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use wa_sim::{Options, ROUTES, Simulator};
+
+/// A simulated WhatsApp server that speaks the real wire protocol.
+#[derive(Parser)]
+#[command(version, after_help = ROUTES)]
+struct Arguments {
+    /// Address of the chat socket, the media host and the admin interface.
+    #[arg(long, default_value = "127.0.0.1:4001")]
+    listen: SocketAddr,
+    /// Allows a listen address that is not loopback; the admin interface has no authentication.
+    #[arg(long)]
+    allow_remote: bool,
+    /// Keeps accounts, devices, contacts and queues in this file.
+    #[arg(long)]
+    state: Option<PathBuf>,
+    /// Delay of every stanza to a client, in milliseconds.
+    #[arg(long, default_value_t = 0)]
+    latency_ms: u64,
+    /// Largest random addition to the delay, in milliseconds.
+    #[arg(long, default_value_t = 0)]
+    jitter_ms: u64,
+    /// Lets the phones of paired accounts decrypt and record their copies.
+    #[arg(long)]
+    decrypt_phones: bool,
+    /// Most stanzas kept for one device.
+    #[arg(long, default_value_t = 100_000)]
+    max_queue: usize,
+    /// Tells clients at pairing that their account addresses direct chats by LID.
+    #[arg(long)]
+    lid_migrated: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let arguments = Arguments::parse();
+    let simulator = Simulator::start(Options {
+        listen: arguments.listen,
+        allow_remote: arguments.allow_remote,
+        state_file: arguments.state,
+        latency_ms: arguments.latency_ms,
+        jitter_ms: arguments.jitter_ms,
+        decrypt_phones: arguments.decrypt_phones,
+        max_queue: arguments.max_queue,
+        lid_migrated: arguments.lid_migrated,
+        ..Options::default()
+    })
+    .await?;
+    report(&simulator)?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        outcome = tokio::signal::ctrl_c() => outcome?,
+    }
+    tracing::info!("shutting down");
+    simulator.shutdown().await?;
+    Ok(())
+}
+
+/// The URLs go to standard output, one per line, for scripts.
+fn report(simulator: &Simulator) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "chat  {}", simulator.chat_url())?;
+    writeln!(out, "admin {}", simulator.admin_url())?;
+    out.flush()
+}

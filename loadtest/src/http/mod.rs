@@ -1,0 +1,27 @@
+//! Everything on the port: chat upgrade, media, admin.
+
+pub(crate) mod admin;
+pub(crate) mod chat;
+pub(crate) mod contacts;
+pub(crate) mod media;
+pub(crate) mod routes;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::{handle::Handle, world::World};
+
+/// Largest request body: media up to 100 MiB.
+const MAX_BODY: usize = 100 * 1024 * 1024;
+
+/// The router of the port.
+pub(crate) fn router(world: Arc<World>) -> Router {
+    let handle = Handle::new(world.clone());
+    Router::new()
+        .merge(chat::router(world.clone()))
+        .merge(media::router(world))
+        .merge(admin::router(handle.clone()))
+        .merge(contacts::router(handle))
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
+}

@@ -1,0 +1,29 @@
+//! The list of admin routes, answered by `GET /admin` and printed by `--help`.
+
+/// Admin routes: method, path, body and meaning, one per line.
+pub const ROUTES: &str = r#"GET  /admin                              this list
+POST /admin/mock-phone/scan-qr?phone=    body: QR text; answers {phone, jid, lid, device}
+POST /admin/mock-phone/enter-code        body: "PHONE CODE"; answers {phone, jid, lid, device}
+GET  /admin/stats                        counters
+GET  /admin/accounts                     accounts and their devices, with queue lengths
+GET  /admin/accounts/{phone}             one account
+POST /admin/accounts/{phone}/exists      {exists}: whether the number is on WhatsApp
+POST /admin/devices/drop                 {phone, device?}: cut connections
+POST /admin/devices/drop-all             cut all connections
+POST /admin/devices/remove               {phone, device}: unlink (device_removed, then 401)
+POST /admin/devices/replace              {phone, device}: end as if replaced
+POST /admin/logins/fail                  {reason, count?, phone?, code?, expire?}: fail coming logins; count 0 clears
+POST /admin/latency                      {latencyMs, jitterMs?}
+GET  /admin/contacts                     contacts
+POST /admin/contacts                     {phone?, name?, autoReceipt?, autoRead?, autoReply?, useLid?}
+GET  /admin/contacts/{phone}/received    ?after=SEQ: {total, messages: [...]} in order
+GET  /admin/contacts/{phone}/signals     receipts, chat states and call actions that reached the contact
+POST /admin/contacts/{phone}/send        {to, text, count?, rate?, quoted?: {id, participant, text}, extended?}; {n} in text
+POST /admin/contacts/{phone}/edit        {to, id, text}
+POST /admin/contacts/{phone}/revoke      {to, id}
+POST /admin/contacts/{phone}/react       {to, id, emoji, fromMe?}
+POST /admin/contacts/{phone}/receipt     {to, id, kind}: "", "read" or "played"
+POST /admin/contacts/{phone}/typing      {to, state}: "composing", "recording" or "paused"
+POST /admin/contacts/{phone}/presence    {available}
+POST /admin/contacts/{phone}/call        {to, video?, terminate?: CALL_ID}; answers {callId}
+"#;

@@ -1,0 +1,67 @@
+//! Queries of logged-in devices. An unknown query is answered with error 501 at once: silence would cost
+//! the client its 75 s timeout (whatsapp-rust 0.7.0).
+
+pub(crate) mod app_state;
+pub(crate) mod groups;
+pub(crate) mod pre_keys;
+pub(crate) mod privacy;
+pub(crate) mod profile;
+pub(crate) mod settings;
+pub(crate) mod usync;
+
+use wacore_binary::NodeRef;
+
+use crate::{
+    relay::devices,
+    session::device::Session,
+    wire::nodes::{el, error, jid, result, text},
+    world::stats::count,
+};
+
+/// Answers a query.
+pub(crate) fn handle(session: &Session, request: &NodeRef<'_>) {
+    let kind = text(request, "type").unwrap_or_default();
+    if kind == "result" || kind == "error" {
+        return;
+    }
+    let set = kind == "set";
+    let answer = match text(request, "xmlns").as_deref().unwrap_or_default() {
+        "w:p" | "urn:xmpp:ping" | "urn:xmpp:whatsapp:dirty" | "disappearing_mode" => result(request).build(),
+        "passive" => return passive(session, request),
+        "encrypt" => pre_keys::handle(session, request, set),
+        "usync" => usync::handle(session, request),
+        "w:sync:app:state" => app_state::handle(session, request),
+        "w:m" => settings::media_conn(session, request),
+        "abt" => settings::props(request),
+        "privacy" => privacy::handle(session, request, set),
+        "blocklist" => privacy::blocklist(session, request, set),
+        "w:profile:picture" => profile::picture(session, request, set),
+        "status" => profile::about(session, request),
+        "w:g2" => groups::handle(session, request, set),
+        "md" => return logout(session, request),
+        other => {
+            count(&session.world.stats.unknown_queries);
+            tracing::debug!(xmlns = other, "unknown query");
+            error(request, 501, "feature-not-implemented")
+        }
+    };
+    session.reply(answer);
+}
+
+/// `passive active` starts the delivery of what waited.
+fn passive(session: &Session, request: &NodeRef<'_>) {
+    session.reply(result(request).build());
+    if request.get_optional_child("active").is_some() {
+        session.go_live();
+    }
+}
+
+/// `remove-companion-device`: the client logs itself (or another device) out.
+fn logout(session: &Session, request: &NodeRef<'_>) {
+    let Some(target) = request.get_optional_child("remove-companion-device") else {
+        return session.reply(error(request, 501, "feature-not-implemented"));
+    };
+    session.reply(result(request).children([el("remove-companion-device").build()]).build());
+    let device = jid(target, "jid").map_or(session.device, |jid| jid.device);
+    devices::remove(&session.world, &session.account, device);
+}

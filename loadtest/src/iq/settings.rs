@@ -1,0 +1,41 @@
+//! Server properties and the media connection.
+
+use wacore_binary::{Node, NodeRef};
+
+use crate::{
+    session::device::Session,
+    wire::nodes::{el, result},
+};
+
+/// Lifetime of the media credentials in seconds.
+const MEDIA_TTL: u32 = 21_600;
+
+/// Answers `media_conn` with this server's own host and port.
+pub(crate) fn media_conn(session: &Session, request: &NodeRef<'_>) -> Node {
+    let host = el("host")
+        .attr("hostname", &session.world.media_host)
+        .attr("type", "primary")
+        .children([el("upload").build(), el("download").build()])
+        .build();
+    let connection = el("media_conn")
+        .attr("auth", "sim")
+        .attr("ttl", MEDIA_TTL)
+        .attr("auth_ttl", MEDIA_TTL)
+        .attr("max_buckets", 12)
+        .attr("max_manual_retry", 3)
+        .children([host])
+        .build();
+    result(request).children([connection]).build()
+}
+
+/// Answers the request for server properties with none.
+pub(crate) fn props(request: &NodeRef<'_>) -> Node {
+    let props = el("props")
+        .attr("protocol", 1)
+        .attr("ab_key", "sim")
+        .attr("hash", "sim")
+        .attr("refresh", 86_400)
+        .attr("refresh_id", 1)
+        .build();
+    result(request).children([props]).build()
+}

@@ -1,0 +1,137 @@
+//! What an active phone does by itself, and what it has seen.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+/// Automatic behaviour of a contact.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Behaviour {
+    /// Answers every decrypted message with a delivery receipt.
+    pub auto_receipt: bool,
+    /// Answers every decrypted message with a read receipt too.
+    pub auto_read: bool,
+    /// Answers every text with this text; `{n}` is the number of messages received so far, `{text}` the text.
+    pub auto_reply: Option<String>,
+    /// Addresses the contact's own stanzas by LID instead of phone number.
+    pub use_lid: bool,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self { auto_receipt: true, auto_read: false, auto_reply: None, use_lid: false }
+    }
+}
+
+/// A message that a phone decrypted.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Received {
+    /// Number in the order of arrival at this phone, from 1.
+    pub seq: u64,
+    /// Message id.
+    pub id: String,
+    /// Chat: the sender's phone-number JID, the group's JID or `status@broadcast`.
+    pub chat: String,
+    /// Phone number of the sending account.
+    pub from: String,
+    /// Device of the sending account.
+    pub device: u16,
+    /// `text`, `extendedText`, `edit`, `revoke`, `reaction`, `image`, ... or `undecryptable`.
+    pub kind: String,
+    /// Text, caption, new text of an edit or emoji of a reaction.
+    pub text: Option<String>,
+    /// Id of the message that an edit, revoke, reaction or quote refers to.
+    pub target: Option<String>,
+    /// Arrival in seconds since the Unix epoch.
+    pub timestamp: u64,
+}
+
+/// A receipt or call signal that reached a phone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signalled {
+    /// `delivered`, `read`, `played`, `retry`, `typing`, `paused`, `recording`, `reject`, ...
+    pub kind: String,
+    /// Phone number of the account it came from.
+    pub from: String,
+    /// Message or call ids it names.
+    pub ids: Vec<String>,
+    /// Arrival in seconds since the Unix epoch.
+    pub timestamp: u64,
+}
+
+/// State of a phone's behaviour.
+#[derive(Default)]
+pub(crate) struct Agent {
+    /// `None`: the phone ignores what it gets.
+    pub(crate) behaviour: Option<Behaviour>,
+    pub(crate) received: VecDeque<Received>,
+    pub(crate) received_total: u64,
+    pub(crate) signals: VecDeque<Signalled>,
+    /// Last messages sent, for retry receipts: id to receiving account and padded plaintext.
+    pub(crate) sent: HashMap<String, Sent>,
+    pub(crate) sent_order: VecDeque<String>,
+    /// Retries asked for, by message id.
+    pub(crate) retries: HashMap<String, u32>,
+    /// Group and member device pairs that already have this phone's sender key.
+    pub(crate) distributed: HashSet<(String, String)>,
+}
+
+/// A message kept for retries.
+#[derive(Clone)]
+pub(crate) struct Sent {
+    pub(crate) plaintext: Vec<u8>,
+    pub(crate) stanza_type: &'static str,
+    pub(crate) edit: Option<&'static str>,
+    pub(crate) group: Option<String>,
+}
+
+/// Most messages kept for retries.
+const MAX_SENT: usize = 1_000;
+/// Most retry receipts for one message, as clients do it.
+const MAX_RETRIES: u32 = 5;
+
+impl Agent {
+    /// Remembers a sent message for retry receipts.
+    pub(crate) fn remember(&mut self, id: &str, sent: Sent) {
+        if self.sent.insert(id.to_owned(), sent).is_none() {
+            self.sent_order.push_back(id.to_owned());
+        }
+        if self.sent_order.len() > MAX_SENT
+            && let Some(oldest) = self.sent_order.pop_front()
+        {
+            self.sent.remove(&oldest);
+        }
+    }
+
+    /// The number of the next retry receipt for a message, or nothing when it has had enough of them.
+    pub(crate) fn next_retry(&mut self, id: &str) -> Option<u32> {
+        if self.retries.len() > MAX_SENT {
+            self.retries.clear();
+        }
+        let count = self.retries.entry(id.to_owned()).or_default();
+        *count += 1;
+        (*count <= MAX_RETRIES).then_some(*count)
+    }
+
+    /// Appends to the received list and returns the number of the message.
+    pub(crate) fn record(&mut self, mut received: Received, limit: usize) -> u64 {
+        self.received_total += 1;
+        received.seq = self.received_total;
+        self.received.push_back(received);
+        if self.received.len() > limit {
+            self.received.pop_front();
+        }
+        self.received_total
+    }
+
+    /// Appends to the list of signals.
+    pub(crate) fn signal(&mut self, signal: Signalled, limit: usize) {
+        self.signals.push_back(signal);
+        if self.signals.len() > limit {
+            self.signals.pop_front();
+        }
+    }
+}

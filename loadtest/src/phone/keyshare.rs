@@ -1,0 +1,70 @@
+//! The phone gives a new companion the key of the app-state collections, without which the client
+//! waits 10 s at its first login (whatsapp-rust 0.7.0).
+
+use buffa::MessageField;
+use wacore::messages::MessageUtils;
+use waproto::whatsapp::{
+    Message,
+    message::{
+        AppStateSyncKey, AppStateSyncKeyData, AppStateSyncKeyFingerprint, AppStateSyncKeyId,
+        AppStateSyncKeyShare, ProtocolMessage, protocol_message::Type,
+    },
+};
+
+use super::send;
+use crate::{
+    clock::{unix_millis, unix_seconds},
+    relay::deliver,
+    wire::nodes::el,
+    world::{World, account::Account},
+};
+
+/// Shares the key once per device, as a peer message of the phone.
+pub(crate) fn share(world: &World, account: &Account, device: u16) {
+    let (key_id, key) = {
+        let mut state = account.state();
+        let key = (state.app_state.key_id.clone(), state.app_state.key.clone());
+        let Some(device) = state.devices.get_mut(&device) else { return };
+        if std::mem::replace(&mut device.app_state_shared, true) {
+            return;
+        }
+        key
+    };
+    let plaintext = MessageUtils::encode_and_pad(&message(account.raw_id, key_id, key));
+    let mut signal = account.signal();
+    match send::seal(world, &mut signal, account, device, &plaintext) {
+        Ok(enc) => {
+            let stanza = el("message")
+                .attr("from", account.pn())
+                .attr("id", world.message_id())
+                .attr("t", unix_seconds())
+                .attr("type", "text")
+                .attr("category", "peer")
+                .children([enc])
+                .build();
+            deliver::to_device(world, account, device, stanza);
+        }
+        Err(error) => tracing::warn!(%error, "cannot share the app-state key"),
+    }
+}
+
+fn message(raw_id: u32, key_id: Vec<u8>, key: Vec<u8>) -> Message {
+    let key = AppStateSyncKey {
+        key_id: MessageField::some(AppStateSyncKeyId { key_id: Some(key_id) }),
+        key_data: MessageField::some(AppStateSyncKeyData {
+            key_data: Some(key),
+            fingerprint: MessageField::some(AppStateSyncKeyFingerprint {
+                raw_id: Some(raw_id),
+                current_index: Some(0),
+                device_indexes: vec![0],
+            }),
+            timestamp: i64::try_from(unix_millis()).ok(),
+        }),
+    };
+    let protocol = ProtocolMessage {
+        r#type: Some(Type::APP_STATE_SYNC_KEY_SHARE),
+        app_state_sync_key_share: MessageField::some(AppStateSyncKeyShare { keys: vec![key] }),
+        ..Default::default()
+    };
+    Message { protocol_message: MessageField::some(protocol), ..Default::default() }
+}

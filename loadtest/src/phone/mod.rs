@@ -1,0 +1,11 @@
+//! The phone (device 0) of an account: its identity, its Signal sessions and what it does with messages.
+//!
+//! A *contact* is an account whose phone is active and that has no companion devices.
+
+pub(crate) mod agent;
+pub(crate) mod content;
+pub(crate) mod keyshare;
+pub(crate) mod receive;
+pub(crate) mod send;
+pub(crate) mod signal;
+pub(crate) mod stores;

@@ -1,0 +1,178 @@
+//! An active phone receives: it decrypts, records and answers by itself.
+
+use std::sync::Arc;
+
+use wacore_binary::{Node, NodeContent, NodeRef};
+use waproto::whatsapp::Message;
+
+use super::{
+    agent::{Behaviour, Received, Signalled},
+    content, send,
+    signal::address,
+};
+use crate::{
+    clock::unix_seconds,
+    error::{Error, Result},
+    wire::nodes::text,
+    world::{World, account::Account, stats::count},
+};
+
+/// Where a message came from.
+pub(crate) struct Inbound<'a> {
+    pub(crate) from: &'a Arc<Account>,
+    pub(crate) device: u16,
+    /// JID of the group or of the status broadcast.
+    pub(crate) group: Option<String>,
+    pub(crate) chat: String,
+}
+
+/// Handles the ciphertexts of one message for the phone of `target`.
+pub(crate) fn message(
+    world: &World,
+    target: &Arc<Account>,
+    inbound: &Inbound<'_>,
+    node: &NodeRef<'_>,
+    encs: &[Node],
+) {
+    let id = text(node, "id").unwrap_or_default().into_owned();
+    let mut content = None;
+    for enc in encs {
+        match open(target, inbound, enc) {
+            Ok(message) => {
+                if let Err(error) = learn(target, inbound, &message) {
+                    tracing::warn!(%error, "sender key refused");
+                }
+                let message = content::unwrap(message);
+                let recognised = content::recognise(&message);
+                if recognised.kind != "senderKeyDistribution" {
+                    content = Some(recognised);
+                }
+            }
+            Err(error) => {
+                count(&world.stats.undecryptable);
+                tracing::warn!(%error, id, "a phone cannot decrypt a message");
+                record(world, target, inbound, &id, "undecryptable", None, None);
+                if target.agent().behaviour.is_some() {
+                    let group = inbound.group.as_deref();
+                    let asked = send::retry(world, target, inbound.from, inbound.device, &id, group);
+                    if let Err(error) = asked {
+                        tracing::warn!(%error, id, "cannot ask for a retry");
+                    }
+                }
+                return;
+            }
+        }
+    }
+    world.touch();
+    let Some(content) = content else { return };
+    let total = record(world, target, inbound, &id, content.kind, content.text.clone(), content.target);
+    let behaviour = target.agent().behaviour.clone();
+    if let Some(behaviour) = behaviour
+        && !Arc::ptr_eq(target, inbound.from)
+    {
+        answer(
+            world,
+            target,
+            inbound,
+            &id,
+            &behaviour,
+            content.text.as_deref().filter(|_| replied(content.kind)),
+            total,
+        );
+    }
+}
+
+fn replied(kind: &str) -> bool {
+    kind == "text" || kind == "extendedText"
+}
+
+fn open(target: &Account, inbound: &Inbound<'_>, enc: &Node) -> Result<Message> {
+    let kind = enc.attrs.get("type").map(|kind| kind.as_str().into_owned()).unwrap_or_default();
+    let Some(NodeContent::Bytes(bytes)) = &enc.content else {
+        return Err(Error::Invalid("ciphertext without bytes".into()));
+    };
+    let peer = address(&inbound.from.lid, inbound.device);
+    let mut signal = target.signal();
+    let plaintext = match (kind.as_str(), &inbound.group) {
+        ("skmsg", Some(group)) => signal.decrypt_group(group, peer.as_str(), bytes)?,
+        (kind, _) => signal.decrypt(&peer, kind, bytes)?,
+    };
+    wacore::messages::decode_plaintext(&plaintext, 2).map_err(|error| Error::Crypto(error.to_string()))
+}
+
+fn learn(target: &Account, inbound: &Inbound<'_>, message: &Message) -> Result<()> {
+    let Some(distribution) = message.sender_key_distribution_message.as_option() else { return Ok(()) };
+    let (Some(group), Some(bytes)) =
+        (&distribution.group_id, &distribution.axolotl_sender_key_distribution_message)
+    else {
+        return Ok(());
+    };
+    let peer = address(&inbound.from.lid, inbound.device);
+    target.signal().learn_sender_key(group, peer.as_str(), bytes)
+}
+
+fn record(
+    world: &World,
+    target: &Account,
+    inbound: &Inbound<'_>,
+    id: &str,
+    kind: &str,
+    text: Option<String>,
+    refers_to: Option<String>,
+) -> u64 {
+    let received = Received {
+        seq: 0,
+        id: id.to_owned(),
+        chat: inbound.chat.clone(),
+        from: inbound.from.phone.clone(),
+        device: inbound.device,
+        kind: kind.to_owned(),
+        text,
+        target: refers_to,
+        timestamp: unix_seconds(),
+    };
+    target.agent().record(received, world.options.max_received)
+}
+
+fn answer(
+    world: &World,
+    target: &Arc<Account>,
+    inbound: &Inbound<'_>,
+    id: &str,
+    behaviour: &Behaviour,
+    text: Option<&str>,
+    total: u64,
+) {
+    let group = inbound.group.as_deref();
+    if behaviour.auto_receipt {
+        send::receipt(world, target, inbound.from, id, "", group);
+    }
+    if behaviour.auto_read {
+        send::receipt(world, target, inbound.from, id, "read", group);
+    }
+    if let (Some(reply), Some(text), None) = (&behaviour.auto_reply, text, group) {
+        let reply = reply.replace("{n}", &total.to_string()).replace("{text}", text);
+        let content = content::text(&reply, None, false);
+        if let Err(error) = send::direct(world, target, inbound.from, &world.message_id(), &content) {
+            tracing::warn!(%error, "automatic reply failed");
+        }
+    }
+}
+
+/// Records a receipt, chat state or call action that reached the phone of `target`.
+pub(crate) fn signal(world: &World, target: &Account, from: &Account, kind: &str, ids: Vec<String>) {
+    let signal =
+        Signalled { kind: kind.to_owned(), from: from.phone.clone(), ids, timestamp: unix_seconds() };
+    target.agent().signal(signal, world.options.max_received);
+}
+
+/// Answers a retry receipt with the message under a fresh session.
+pub(crate) fn retry(world: &World, target: &Account, from: &Account, device: u16, node: &NodeRef<'_>) {
+    let ids = crate::relay::receipt::ids(node);
+    for id in &ids {
+        if let Err(error) = send::again(world, target, from, device, id) {
+            tracing::warn!(%error, id, "cannot answer a retry receipt");
+        }
+    }
+    signal(world, target, from, "retry", ids);
+}

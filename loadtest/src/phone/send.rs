@@ -1,0 +1,249 @@
+//! A phone sends: messages, chat states, calls, receipts.
+
+use std::sync::Arc;
+
+use wacore::messages::MessageUtils;
+use wacore_binary::{Jid, Node, builder::NodeBuilder};
+
+use super::{
+    agent::Sent,
+    content::Content,
+    signal::{Signal, address},
+};
+use crate::{
+    clock::unix_seconds,
+    error::{Error, Result},
+    relay::{deliver, devices},
+    wire::nodes::{el, leaf},
+    world::{World, account::Account, groups::Group, stats::count},
+};
+
+/// Encrypts for a companion device, starting a session when there is none.
+pub(crate) fn seal(
+    world: &World,
+    signal: &mut Signal,
+    to: &Account,
+    device: u16,
+    plaintext: &[u8],
+) -> Result<Node> {
+    let peer = address(&to.lid, device);
+    if !signal.has_session(&peer) {
+        let bundle = devices::take_bundle(world, to, device);
+        let bundle = bundle.ok_or_else(|| Error::NotFound(format!("device {device} of {}", to.phone)))?;
+        signal.start_session(&peer, &bundle)?;
+    }
+    let sealed = signal.encrypt(&peer, plaintext)?;
+    Ok(enc(sealed.kind, sealed.bytes))
+}
+
+fn enc(kind: &'static str, bytes: Vec<u8>) -> Node {
+    el("enc").attr("v", "2").attr("type", kind).bytes(bytes).build()
+}
+
+/// The contact's own address in the form it uses.
+pub(crate) fn own_address(account: &Account) -> Jid {
+    let lid = account.agent().behaviour.as_ref().is_some_and(|behaviour| behaviour.use_lid);
+    if lid { account.lid() } else { account.pn() }
+}
+
+fn head(account: &Account, id: &str, sent: &Sent) -> NodeBuilder {
+    let stanza = el("message")
+        .attr("id", id)
+        .attr("t", unix_seconds())
+        .attr("type", sent.stanza_type)
+        .attr("notify", account.display_name());
+    match sent.edit {
+        Some(edit) => stanza.attr("edit", edit),
+        None => stanza,
+    }
+}
+
+fn direct_head(account: &Account, id: &str, sent: &Sent) -> NodeBuilder {
+    let own = own_address(account);
+    let stanza = head(account, id, sent);
+    let stanza = if own.is_lid() {
+        stanza.attr("sender_pn", account.pn())
+    } else {
+        stanza.attr("sender_lid", account.lid())
+    };
+    stanza.attr("from", own)
+}
+
+fn group_head(account: &Account, group: &str, id: &str, sent: &Sent) -> NodeBuilder {
+    head(account, id, sent)
+        .attr("from", group.parse::<Jid>().unwrap_or_else(|_| Jid::group(group)))
+        .attr("participant", account.lid())
+        .attr("participant_pn", account.pn())
+        .attr("addressing_mode", "lid")
+}
+
+fn remember(account: &Account, id: &str, content: &Content, group: Option<String>) -> Sent {
+    let sent = Sent {
+        plaintext: MessageUtils::encode_and_pad(&content.message),
+        stanza_type: content.stanza_type,
+        edit: content.edit,
+        group,
+    };
+    account.agent().remember(id, sent.clone());
+    sent
+}
+
+/// Sends a direct message to every companion device of `to`. Messages of one phone keep their order.
+pub(crate) fn direct(world: &World, from: &Account, to: &Account, id: &str, content: &Content) -> Result<()> {
+    let sent = remember(from, id, content, None);
+    // Held until all copies are queued, so that a later message cannot overtake this one.
+    let mut signal = from.signal();
+    for device in deliver::device_ids(to) {
+        let enc = seal(world, &mut signal, to, device, &sent.plaintext)?;
+        deliver::to_device(world, to, device, direct_head(from, id, &sent).children([enc]).build());
+    }
+    drop(signal);
+    count(&world.stats.contact_messages);
+    world.touch();
+    Ok(())
+}
+
+/// Sends a group message to every companion device of the other members.
+pub(crate) fn group(world: &World, from: &Account, group: &Group, id: &str, content: &Content) -> Result<()> {
+    use buffa::MessageField;
+    use waproto::whatsapp::{Message, message::SenderKeyDistributionMessage};
+
+    let name = group.jid().to_string();
+    let sent = remember(from, id, content, Some(name.clone()));
+    let members = group.info().members.clone();
+    let mut signal = from.signal();
+    let (distribution, ciphertext) =
+        signal.encrypt_group(&name, &format!("{}@lid", from.lid), &sent.plaintext)?;
+    let distribution = MessageUtils::encode_and_pad(&Message {
+        sender_key_distribution_message: MessageField::some(SenderKeyDistributionMessage {
+            group_id: Some(name.clone()),
+            axolotl_sender_key_distribution_message: Some(distribution),
+        }),
+        ..Default::default()
+    });
+    for member in members.iter().filter(|member| member.phone != from.phone) {
+        let Some(to) = world.directory.phone(&member.phone) else { continue };
+        for device in deliver::device_ids(&to) {
+            let mut encs = Vec::new();
+            let key = (name.clone(), format!("{}:{device}", to.phone));
+            if from.agent().distributed.insert(key) {
+                encs.push(seal(world, &mut signal, &to, device, &distribution)?);
+            }
+            encs.push(enc("skmsg", ciphertext.clone()));
+            deliver::to_device(world, &to, device, group_head(from, &name, id, &sent).children(encs).build());
+        }
+    }
+    drop(signal);
+    count(&world.stats.contact_messages);
+    world.touch();
+    Ok(())
+}
+
+/// Sends a remembered message again to one device, over a fresh session.
+pub(crate) fn again(world: &World, from: &Account, to: &Account, device: u16, id: &str) -> Result<()> {
+    let sent = from.agent().sent.get(id).cloned().ok_or_else(|| Error::NotFound(format!("message {id}")))?;
+    let mut signal = from.signal();
+    let bundle = devices::take_bundle(world, to, device)
+        .ok_or_else(|| Error::NotFound(format!("device {device} of {}", to.phone)))?;
+    signal.start_session(&address(&to.lid, device), &bundle)?;
+    let mut enc = seal(world, &mut signal, to, device, &sent.plaintext)?;
+    enc.attrs.insert("count", "1");
+    let stanza = match &sent.group {
+        Some(group) => group_head(from, group, id, &sent),
+        None => direct_head(from, id, &sent),
+    };
+    deliver::to_device(world, to, device, stanza.children([enc]).build());
+    world.touch();
+    Ok(())
+}
+
+/// Sends a receipt for a message. `kind` is empty for delivery. `group` is the chat of a group message.
+pub(crate) fn receipt(
+    world: &World,
+    from: &Account,
+    to: &Account,
+    id: &str,
+    kind: &str,
+    group: Option<&str>,
+) {
+    let mut stanza = el("receipt").attr("id", id).attr("t", unix_seconds());
+    stanza = match group.and_then(|group| group.parse::<Jid>().ok()) {
+        Some(group) => stanza.attr("from", group).attr("participant", from.lid()),
+        None => stanza.attr("from", own_address(from)),
+    };
+    if !kind.is_empty() {
+        stanza = stanza.attr("type", kind);
+    }
+    deliver::to_account(world, to, None, &stanza.build());
+}
+
+/// Asks the sending device to encrypt a message again, with keys for a fresh session; at most five times.
+pub(crate) fn retry(
+    world: &World,
+    from: &Account,
+    to: &Account,
+    device: u16,
+    id: &str,
+    group: Option<&str>,
+) -> Result<()> {
+    let Some(count) = from.agent().next_retry(id) else { return Ok(()) };
+    let bundle = from.signal().retry_bundle()?;
+    let retry =
+        el("retry").attr("count", count).attr("id", id).attr("t", unix_seconds()).attr("v", 1).build();
+    let mut stanza = el("receipt").attr("id", id).attr("t", unix_seconds()).attr("type", "retry");
+    stanza = match group.and_then(|group| group.parse::<Jid>().ok()) {
+        Some(group) => stanza.attr("from", group).attr("participant", from.lid()),
+        None => stanza.attr("from", own_address(from)),
+    };
+    let registration = leaf("registration", bundle.registration_id.to_be_bytes());
+    let keys = el("keys").children(bundle.key_nodes()).build();
+    deliver::to_device(world, to, device, stanza.children([retry, registration, keys]).build());
+    Ok(())
+}
+
+/// Shows `composing`, `recording` or `paused` to an account.
+pub(crate) fn chat_state(world: &World, from: &Account, to: &Account, state: &str) {
+    let child = match state {
+        "recording" => el("composing").attr("media", "audio").build(),
+        "composing" => el("composing").build(),
+        _ => el("paused").build(),
+    };
+    let stanza = el("chatstate").attr("from", own_address(from)).children([child]).build();
+    deliver::to_account(world, to, None, &stanza);
+}
+
+/// Rings an account, or ends the ringing with `terminate`.
+pub(crate) fn call(world: &World, from: &Account, to: &Account, call_id: &str, terminate: bool, video: bool) {
+    let creator = own_address(from);
+    let action = if terminate {
+        el("terminate")
+            .attr("call-id", call_id)
+            .attr("call-creator", &creator)
+            .attr("reason", "timeout")
+            .build()
+    } else {
+        let mut media = vec![el("audio").attr("enc", "opus").attr("rate", 16_000).build()];
+        if video {
+            media.push(el("video").build());
+        }
+        el("offer")
+            .attr("call-id", call_id)
+            .attr("call-creator", &creator)
+            .attr("caller_pn", from.pn())
+            .children(media)
+            .build()
+    };
+    let stanza = el("call")
+        .attr("from", creator)
+        .attr("id", world.next_id())
+        .attr("t", unix_seconds())
+        .attr("notify", from.display_name())
+        .children([action])
+        .build();
+    deliver::to_account(world, to, None, &stanza);
+}
+
+/// The account to send to, or an error that names it.
+pub(crate) fn target(world: &World, phone: &str) -> Result<Arc<Account>> {
+    world.directory.phone(phone).ok_or_else(|| Error::NotFound(format!("account {phone}")))
+}

@@ -1,0 +1,48 @@
+//! Hands a stanza to a device: kept until confirmed where the protocol has confirmations.
+
+use std::sync::Arc;
+
+use wacore_binary::Node;
+
+use crate::world::{World, account::Account, stats::count};
+
+/// The ack class of a stanza that is kept until confirmed.
+fn class(node: &Node) -> Option<&'static str> {
+    ["message", "receipt", "notification", "call"].into_iter().find(|class| node.tag == *class)
+}
+
+/// Delivers to one companion device; unknown devices are ignored.
+pub(crate) fn to_device(world: &World, account: &Account, device: u16, node: Node) {
+    let class = class(&node);
+    let id = node.attrs.get("id").map(|id| id.as_str().into_owned()).unwrap_or_default();
+    let node = Arc::new(node);
+    let mut state = account.state();
+    let Some(device) = state.devices.get_mut(&device) else { return };
+    if let Some(class) = class
+        && !device.outbox.keep(class, id, node.clone(), world.options.max_queue)
+    {
+        return count(&world.stats.dropped);
+    }
+    device.outbox.push(node, world.latency.due());
+    drop(state);
+    if class == Some("message") {
+        count(&world.stats.messages_relayed);
+    }
+    if class.is_some() {
+        world.touch();
+    }
+}
+
+/// Delivers a copy to every companion device of an account but `except`.
+pub(crate) fn to_account(world: &World, account: &Account, except: Option<u16>, node: &Node) {
+    for device in device_ids(account) {
+        if Some(device) != except {
+            to_device(world, account, device, node.clone());
+        }
+    }
+}
+
+/// Ids of the companion devices.
+pub(crate) fn device_ids(account: &Account) -> Vec<u16> {
+    account.state().devices.keys().copied().collect()
+}

@@ -1,0 +1,35 @@
+//! The delay of stanzas to clients.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// Delay in milliseconds, changeable at run time.
+pub(crate) struct Latency {
+    base_ms: AtomicU64,
+    jitter_ms: AtomicU64,
+}
+
+impl Latency {
+    pub(crate) fn new(base_ms: u64, jitter_ms: u64) -> Self {
+        Self { base_ms: AtomicU64::new(base_ms), jitter_ms: AtomicU64::new(jitter_ms) }
+    }
+
+    pub(crate) fn set(&self, base_ms: u64, jitter_ms: u64) {
+        self.base_ms.store(base_ms, Ordering::Relaxed);
+        self.jitter_ms.store(jitter_ms, Ordering::Relaxed);
+    }
+
+    /// When a stanza handed over now may leave; `None` is at once.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let base = self.base_ms.load(Ordering::Relaxed);
+        let jitter = self.jitter_ms.load(Ordering::Relaxed);
+        if base == 0 && jitter == 0 {
+            return None;
+        }
+        Some(Instant::now() + Duration::from_millis(base + rand::random_range(0..=jitter)))
+    }
+}

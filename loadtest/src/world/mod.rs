@@ -1,0 +1,89 @@
+//! Everything the server knows: accounts with their devices and phones, groups, pairings, faults.
+//!
+//! Lock order: a phone's `signal` or `agent` before any account's `state`; never two accounts' `state`.
+
+pub(crate) mod account;
+pub(crate) mod appstate;
+pub(crate) mod device;
+pub(crate) mod directory;
+pub(crate) mod faults;
+pub(crate) mod groups;
+pub(crate) mod latency;
+pub(crate) mod media;
+pub(crate) mod outbox;
+pub(crate) mod persist;
+pub(crate) mod saver;
+pub(crate) mod stats;
+
+use std::sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
+
+use dashmap::DashMap;
+use tokio::sync::Notify;
+use wacore_libsignal::protocol::KeyPair;
+
+use crate::{options::Options, pairing::desk::Desk, task::Tasks, wire::certificate};
+
+/// The whole server.
+pub(crate) struct World {
+    pub(crate) options: Options,
+    pub(crate) tasks: Tasks,
+    pub(crate) server_key: KeyPair,
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) directory: directory::Directory,
+    pub(crate) groups: DashMap<String, std::sync::Arc<groups::Group>>,
+    /// Picture ids of groups by JID.
+    pub(crate) group_pictures: DashMap<String, String>,
+    pub(crate) desk: Desk,
+    pub(crate) media: media::Media,
+    pub(crate) faults: faults::Faults,
+    pub(crate) latency: latency::Latency,
+    pub(crate) stats: stats::Counters,
+    /// Wakes the saver.
+    pub(crate) dirty: Notify,
+    /// Host and port that `media_conn` answers with.
+    pub(crate) media_host: String,
+    pub(crate) serial: AtomicU64,
+}
+
+impl World {
+    pub(crate) fn new(options: Options, server_key: KeyPair, media_host: String) -> Self {
+        let certificate = certificate::chain(server_key.public_key.public_key_bytes());
+        Self {
+            latency: latency::Latency::new(options.latency_ms, options.jitter_ms),
+            options,
+            tasks: Tasks::default(),
+            certificate,
+            server_key,
+            directory: directory::Directory::default(),
+            groups: DashMap::new(),
+            group_pictures: DashMap::new(),
+            desk: Desk::default(),
+            media: media::Media::default(),
+            faults: faults::Faults::default(),
+            stats: stats::Counters::default(),
+            dirty: Notify::new(),
+            media_host,
+            serial: AtomicU64::new(rand::random_range(0..1 << 40)),
+        }
+    }
+
+    /// Asks for a save of the state file soon.
+    pub(crate) fn touch(&self) {
+        self.dirty.notify_one();
+    }
+
+    /// A stanza id that is unique within this process.
+    pub(crate) fn next_id(&self) -> String {
+        format!("{:012X}", self.serial.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+    }
+
+    /// An id in the form of a phone's message ids, unique within this process.
+    pub(crate) fn message_id(&self) -> String {
+        format!("3EB0{}{:08X}", self.next_id(), rand::random::<u32>())
+    }
+}
+
+/// Locks a mutex; a panic while it was held does not make its data unusable here.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

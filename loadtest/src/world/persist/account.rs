@@ -1,0 +1,192 @@
+//! An account in the state file.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use wacore_libsignal::protocol::{
+    GenericSignedPreKey as _, IdentityKey, IdentityKeyPair, KeyPair, PrivateKey, SenderKeyRecord,
+    SessionRecord, SignedPreKeyRecord,
+};
+
+use super::{StateError, bytes::Base64, device::DeviceRecord};
+use crate::{
+    phone::{
+        agent::{Agent, Behaviour, Received},
+        signal::Signal,
+        stores::Identity,
+    },
+    world::{
+        account::{Account, Picture, State},
+        appstate::AppState,
+    },
+};
+
+/// An account with its phone's keys and sessions, and its devices.
+#[derive(Serialize, Deserialize)]
+pub(super) struct AccountRecord {
+    phone: String,
+    lid: String,
+    raw_id: u32,
+    name: String,
+    contact: bool,
+    about: String,
+    about_time: u64,
+    picture: Option<(String, Base64)>,
+    next_device: u16,
+    next_key_index: u32,
+    privacy: BTreeMap<String, String>,
+    blocked: Vec<String>,
+    last_seen: u64,
+    status_audience: HashSet<String>,
+    app_state: AppStateRecord,
+    devices: Vec<DeviceRecord>,
+    phone_keys: PhoneRecord,
+    active: bool,
+    behaviour: Option<Behaviour>,
+    received: Vec<Received>,
+    received_total: u64,
+    distributed: Vec<(String, String)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AppStateRecord {
+    key_id: Base64,
+    key: Base64,
+    collections: HashMap<String, Vec<Base64>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PhoneRecord {
+    identity: Base64,
+    registration_id: u32,
+    signed: Base64,
+    /// Private one-time keys.
+    one_time: Vec<(u32, Base64)>,
+    sessions: Vec<(String, Base64)>,
+    sender_keys: Vec<(String, Base64)>,
+}
+
+impl PhoneRecord {
+    fn of(signal: &Signal) -> Result<Self, StateError> {
+        let sessions = signal.sessions.0.iter();
+        let sender_keys = signal.sender_keys.0.iter();
+        Ok(Self {
+            identity: Base64(signal.identity.keys.private_key().serialize().to_vec()),
+            registration_id: signal.identity.registration_id,
+            signed: Base64(signal.signed.0.serialize()?),
+            one_time: signal
+                .one_time
+                .0
+                .iter()
+                .map(|(id, pair)| (*id, Base64(pair.private_key.serialize().to_vec())))
+                .collect(),
+            sessions: sessions
+                .map(|(peer, record)| Ok((peer.clone(), Base64(record.serialize()?))))
+                .collect::<Result<_, StateError>>()?,
+            sender_keys: sender_keys
+                .map(|(name, record)| Ok((name.clone(), Base64(record.serialize()?))))
+                .collect::<Result<_, StateError>>()?,
+        })
+    }
+
+    fn restore(self) -> Result<Signal, StateError> {
+        let private = PrivateKey::deserialize(&self.identity.0)?;
+        let keys = IdentityKeyPair::new(IdentityKey::new(private.public_key()?), private);
+        let identity = Identity { keys, registration_id: self.registration_id };
+        let mut signal = Signal::restore(identity, SignedPreKeyRecord::deserialize(&self.signed.0)?);
+        for (id, private) in self.one_time {
+            let private = PrivateKey::deserialize(&private.0)?;
+            signal.one_time.0.insert(id, KeyPair::new(private.public_key()?, private));
+        }
+        for (peer, record) in self.sessions {
+            signal.sessions.0.insert(peer, SessionRecord::deserialize(&record.0)?);
+        }
+        for (name, record) in self.sender_keys {
+            signal.sender_keys.0.insert(name, SenderKeyRecord::deserialize(&record.0)?);
+        }
+        Ok(signal)
+    }
+}
+
+impl AccountRecord {
+    pub(super) fn of(account: &Account) -> Result<Self, StateError> {
+        // Locked through, so that the phone's sessions and the queues of this account fit together.
+        let signal = account.signal();
+        let agent = account.agent();
+        let state = account.state();
+        let collections = state.app_state.collections.iter().map(|(name, patches)| {
+            (name.clone(), patches.iter().map(|patch| Base64(patch.clone())).collect())
+        });
+        Ok(Self {
+            phone: account.phone.clone(),
+            lid: account.lid.clone(),
+            raw_id: account.raw_id,
+            name: state.name.clone(),
+            contact: state.contact,
+            about: state.about.clone(),
+            about_time: state.about_time,
+            picture: state.picture.as_ref().map(|picture| (picture.id.clone(), Base64(picture.jpeg.clone()))),
+            next_device: state.next_device,
+            next_key_index: state.next_key_index,
+            privacy: state.privacy.clone(),
+            blocked: state.blocked.clone(),
+            last_seen: state.last_seen,
+            status_audience: state.status_audience.clone(),
+            app_state: AppStateRecord {
+                key_id: Base64(state.app_state.key_id.clone()),
+                key: Base64(state.app_state.key.clone()),
+                collections: collections.collect(),
+            },
+            devices: state.devices.values().map(DeviceRecord::of).collect::<Result<_, _>>()?,
+            phone_keys: PhoneRecord::of(&signal)?,
+            active: account.active(),
+            behaviour: agent.behaviour.clone(),
+            received: agent.received.iter().cloned().collect(),
+            received_total: agent.received_total,
+            distributed: agent.distributed.iter().cloned().collect(),
+        })
+    }
+
+    pub(super) fn restore(self) -> Result<Account, StateError> {
+        let mut devices = BTreeMap::new();
+        for record in self.devices {
+            let device = record.restore()?;
+            devices.insert(device.id, device);
+        }
+        let collections = self
+            .app_state
+            .collections
+            .into_iter()
+            .map(|(name, patches)| (name, patches.into_iter().map(|patch| patch.0).collect()));
+        let state = State {
+            name: self.name,
+            contact: self.contact,
+            about: self.about,
+            about_time: self.about_time,
+            picture: self.picture.map(|(id, jpeg)| Picture { id, jpeg: jpeg.0 }),
+            devices,
+            next_device: self.next_device,
+            next_key_index: self.next_key_index,
+            app_state: AppState {
+                key_id: self.app_state.key_id.0,
+                key: self.app_state.key.0,
+                collections: collections.collect(),
+            },
+            privacy: self.privacy,
+            blocked: self.blocked,
+            last_seen: self.last_seen,
+            status_audience: self.status_audience,
+            ..State::default()
+        };
+        let account = Account::new(self.phone, self.lid, self.raw_id, self.phone_keys.restore()?, state);
+        *account.agent() = Agent {
+            behaviour: self.behaviour,
+            received: self.received.into(),
+            received_total: self.received_total,
+            distributed: self.distributed.into_iter().collect(),
+            ..Agent::default()
+        };
+        account.set_active(self.active);
+        Ok(account)
+    }
+}

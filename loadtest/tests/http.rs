@@ -1,0 +1,107 @@
+//! The admin interface and the media host over plain HTTP.
+#![cfg(feature = "simulator")]
+#![recursion_limit = "512"]
+#![allow(clippy::expect_used, reason = "a failed helper fails its test")]
+
+mod common;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use common::{client::TestClient, simulator, within};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use wa_sim::{Error, Options, Simulator};
+use whatsapp_rust::wacore::store::InMemoryBackend;
+
+/// One request on its own connection: status and body.
+async fn http(addr: SocketAddr, method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    let mut stream = TcpStream::connect(addr).await.expect("connect");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+        body.len(),
+    );
+    stream.write_all(&[head.as_bytes(), body].concat()).await.expect("write");
+    let mut answer = Vec::new();
+    within("answer", stream.read_to_end(&mut answer)).await.expect("read");
+    let split = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("head");
+    let status = std::str::from_utf8(&answer[9..12]).expect("status").parse().expect("status");
+    (status, answer[split + 4..].to_vec())
+}
+
+async fn post(addr: SocketAddr, path: &str, body: &Value) -> Value {
+    let (status, answer) = http(addr, "POST", path, "application/json", body.to_string().as_bytes()).await;
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    assert_eq!(status, 200, "{path}: {text}");
+    serde_json::from_str(&text).expect("json")
+}
+
+async fn get(addr: SocketAddr, path: &str) -> Value {
+    let (status, answer) = http(addr, "GET", path, "text/plain", b"").await;
+    assert_eq!(status, 200, "{path}");
+    serde_json::from_slice(&answer).expect("json")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_can_pair_and_talk() {
+    let simulator = simulator().await;
+    let addr = simulator.addr();
+    let (status, routes) = http(addr, "GET", "/admin", "text/plain", b"").await;
+    assert_eq!(status, 200);
+    assert!(String::from_utf8_lossy(&routes).contains("/admin/contacts/{phone}/send"));
+
+    let mut ana =
+        TestClient::start(&simulator.chat_url(), Arc::new(InMemoryBackend::new()), None, None).await;
+    let qr = ana.qr().await;
+    let path = "/admin/mock-phone/scan-qr?phone=5511911112222";
+    let (status, paired) = http(addr, "POST", path, "text/plain", qr.as_bytes()).await;
+    assert_eq!(status, 200);
+    let paired: Value = serde_json::from_slice(&paired).expect("json");
+    assert_eq!((&paired["phone"], &paired["device"]), (&json!("5511911112222"), &json!(1)));
+    ana.connected().await;
+
+    let contact = post(addr, "/admin/contacts", &json!({ "name": "Bia", "autoReply": "{n}: {text}" })).await;
+    let phone = contact["phone"].as_str().expect("phone").to_owned();
+    let order = json!({ "to": "5511911112222", "text": "hi {n}", "count": 2, "rate": 100.0 });
+    let report = post(addr, &format!("/admin/contacts/{phone}/send"), &order).await;
+    assert_eq!(report["ids"].as_array().map(Vec::len), Some(2));
+    assert_eq!((ana.text().await.text, ana.text().await.text), ("hi 1".into(), "hi 2".into()));
+    ana.client.send_text(whatsapp_rust::Jid::pn(phone.as_str()), "ping").await.expect("send");
+    assert_eq!(ana.text().await.text, "1: ping");
+    let received = get(addr, &format!("/admin/contacts/{phone}/received")).await;
+    assert_eq!((&received["total"], &received["messages"][0]["text"]), (&json!(1), &json!("ping")));
+
+    let accounts = get(addr, "/admin/accounts").await;
+    assert_eq!(accounts.as_array().map(Vec::len), Some(2));
+    post(addr, "/admin/latency", &json!({ "latencyMs": 20, "jitterMs": 5 })).await;
+    post(addr, "/admin/logins/fail", &json!({ "reason": 503 })).await;
+    assert_eq!(post(addr, "/admin/devices/drop-all", &json!({})).await["dropped"], 1);
+    ana.connected().await;
+    let stats = get(addr, "/admin/stats").await;
+    assert_eq!((&stats["pairings"], &stats["devices"]), (&json!(1), &json!(1)));
+    let (status, _) = http(addr, "GET", "/admin/accounts/5511000000000", "text/plain", b"").await;
+    assert_eq!(status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn media_comes_back_as_it_was_uploaded() {
+    let simulator = simulator().await;
+    let addr = simulator.addr();
+    let path = "/mms/image/aGFzaA?auth=sim&token=aGFzaA";
+    let (_, resume) = http(addr, "POST", &format!("{path}&resume=1"), "text/plain", b"").await;
+    assert_eq!(serde_json::from_slice::<Value>(&resume).expect("json")["resume"], "0");
+    let (status, answer) = http(addr, "POST", path, "application/octet-stream", b"sealed").await;
+    assert_eq!(status, 200);
+    let direct = serde_json::from_slice::<Value>(&answer).expect("json")["direct_path"].clone();
+    let direct = direct.as_str().expect("path");
+    assert_eq!(http(addr, "GET", direct, "text/plain", b"").await, (200, b"sealed".to_vec()));
+    assert_eq!(http(addr, "GET", "/v/image/none", "text/plain", b"").await.0, 404);
+}
+
+#[tokio::test]
+async fn other_hosts_are_refused() {
+    let options = Options { listen: ([0, 0, 0, 0], 0).into(), ..Options::default() };
+    assert!(matches!(Simulator::start(options).await, Err(Error::RemoteAddress(_))));
+}
