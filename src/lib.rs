@@ -1,1 +1,21 @@
-//! Simulator.
+//! Waggle, a multi-tenant WhatsApp gateway. Rooms:
+#![recursion_limit = "512"]
+
+pub mod app;
+pub mod auth;
+pub mod channel;
+pub mod clock;
+pub mod config;
+pub mod db;
+#[cfg(feature = "simulator")]
+pub mod demo;
+pub mod domain;
+pub mod events;
+pub mod http;
+pub mod instance;
+pub mod lifecycle;
+pub mod limits;
+pub mod net;
+pub mod session;
+pub mod telemetry;
+pub mod webhook;

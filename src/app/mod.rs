@@ -1,0 +1,196 @@
+//! Owns the composition: builds every service from the configuration and wires their handles;
+//! must not know what any of them does inside. To add a service: build it here, give it a token of
+//! the lifecycle's phase in which it stops, and hand its handle to those who need it.
+
+mod directory;
+mod key;
+mod parts;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::db::Database;
+use crate::events::GlobalSinks;
+use crate::instance::{Deps, Registry};
+use crate::lifecycle::{Lifecycle, Phase};
+use crate::telemetry::metrics::Exporter;
+use crate::{http, net, webhook};
+
+/// How often old samples of histograms are folded.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+/// Time between attempts to load the instances while the database is out of reach.
+const LOAD_RETRY: Duration = Duration::from_secs(2);
+
+/// A running node.
+pub struct App {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The global key.
+    pub key: crate::config::Secret,
+    /// Its instances.
+    pub registry: Registry,
+}
+
+/// Starts a node on a listener. It stops through the lifecycle: first nothing new is accepted, then
+/// the instances end, then HTTP, then deliveries, then the database.
+///
+/// # Errors
+/// When the database cannot be reached or migrated, or a setting cannot be used.
+pub async fn start(
+    config: Config,
+    listener: TcpListener,
+    exporter: Option<Exporter>,
+    lifecycle: &mut Lifecycle,
+) -> anyhow::Result<App> {
+    net::install_crypto();
+    let address = listener.local_addr()?;
+    let handle = lifecycle.handle();
+    let clock = SystemClock::shared();
+    let key = key::global(&config.auth, &config.node.data_dir)?;
+
+    let database = open_database(&config, &clock, lifecycle).await?;
+    database.migrate().await.context("the database could not be migrated")?;
+
+    // The worker asks the registry where events go, and the registry tells it when that changes.
+    let worker_cell: Arc<OnceLock<webhook::Handle>> = Arc::default();
+    let global = config.webhook.global.as_ref();
+    let global = Arc::new(GlobalSinks { webhook: global.map(parts::global_events).unwrap_or_default() });
+    let factory = parts::whatsapp_web(&config, &database, &clock, &handle)?;
+    let deps = Deps {
+        database: database.clone(),
+        factories: vec![Arc::new(factory)],
+        global,
+        clock: Arc::clone(&clock),
+        lifecycle: handle.clone(),
+        endpoint_changed: Arc::new({
+            let worker = Arc::clone(&worker_cell);
+            move |instance| {
+                let worker = worker.get().cloned();
+                Box::pin(async move {
+                    if let Some(worker) = worker {
+                        webhook::Handle::forget(&worker, instance).await;
+                    }
+                })
+            }
+        }),
+    };
+    let registry = Registry::new(parts::instances(&config)?, deps);
+
+    let directory = directory::Directory::new(registry.clone(), database.clone(), &config);
+    let now = Arc::clone(&clock);
+    let outside = webhook::Outside {
+        table: Arc::new(database.outbox()),
+        directory: Arc::new(directory),
+        post: Arc::new(parts::post(&config)?),
+        clock: Arc::new(move || now.now_ms()),
+        random: Arc::new(rand::random::<f64>),
+    };
+    let (deliveries, worker) = webhook::Service::new(parts::webhooks(&config)?, outside);
+    database.writer().observe(worker.observer());
+    let _ = worker_cell.set(worker);
+    let (soft, deliveries) = (handle.phase(Phase::Events), deliveries.hard(handle.hard()));
+    handle.spawn_critical("webhook worker", async move {
+        if let Err(error) = deliveries.run(soft).await {
+            tracing::warn!(%error, "the webhook worker ended");
+        }
+    });
+
+    let draining = Arc::new(AtomicBool::new(false));
+    let render = exporter.clone();
+    let state = parts::http_state(
+        &config,
+        &key,
+        (&registry, &database),
+        &clock,
+        render,
+        (&handle, Arc::clone(&draining)),
+    );
+    let served = http::serve(listener, &parts::http(&config), Arc::new(state));
+    let (server, stop) = served.context("the HTTP server could not start")?;
+    handle.spawn_critical("http", async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the HTTP server failed");
+        }
+    });
+
+    lifecycle.on_shutdown(Phase::Intake, "readiness", async move { draining.store(true, Ordering::SeqCst) });
+    let ending = registry.clone();
+    lifecycle.on_shutdown(Phase::Instances, "instances", async move { ending.drain().await });
+    lifecycle.on_shutdown(Phase::Http, "http", async move { stop.stop(true).await });
+
+    let (loading, stopping) = (registry.clone(), handle.soft());
+    handle.spawn("load", async move { stopping.run_until_cancelled(load(loading)).await });
+    handle.spawn("sweep", registry.clone().sweep(handle.soft()));
+    if let Some(exporter) = exporter {
+        let stopping = handle.soft();
+        handle.spawn("metrics upkeep", async move {
+            while stopping.run_until_cancelled(tokio::time::sleep(METRICS_UPKEEP)).await.is_some() {
+                exporter.upkeep();
+            }
+        });
+    }
+    Ok(App { address, key, registry })
+}
+
+/// Connects the database and runs its writer until everything else has stopped.
+pub(crate) async fn open_database(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    lifecycle: &mut Lifecycle,
+) -> anyhow::Result<Database> {
+    let now = Arc::clone(clock);
+    let options = parts::database(config)?;
+    let (database, writer) =
+        Database::connect(options, Arc::new(move || now.now_ms())).await.context("the database")?;
+    let handle = lifecycle.handle();
+    handle.spawn_critical("database writer", writer.run(handle.phase(Phase::Database)));
+    Ok(database)
+}
+
+async fn load(registry: Registry) {
+    loop {
+        match registry.load().await {
+            Ok(count) => {
+                tracing::info!(instances = count, "instances loaded");
+                registry.announce_startup().await;
+                if let Err(error) = registry.report_unanswered().await {
+                    tracing::warn!(%error, "sends without an answer could not be looked up");
+                }
+                return;
+            }
+            Err(error) => tracing::error!(%error, "the instances could not be loaded; trying again"),
+        }
+        tokio::time::sleep(LOAD_RETRY).await;
+    }
+}
+
+/// Brings the schema up to date.
+///
+/// # Errors
+/// When the database cannot be reached or migrated.
+pub async fn migrate(config: &Config, lifecycle: &mut Lifecycle) -> anyhow::Result<()> {
+    let clock = SystemClock::shared();
+    let database = open_database(config, &clock, lifecycle).await?;
+    let pending = database.pending_migrations().await?;
+    database.migrate().await?;
+    tracing::info!(applied = pending, "the schema is up to date");
+    Ok(())
+}
+
+/// Whether the node on this machine's port says that it is ready.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn is_ready(port: u16, patience: Duration) -> anyhow::Result<bool> {
+    net::install_crypto();
+    let client = net::Client::new(net::Options { egress: net::Egress::open(), ..net::Options::default() })?;
+    let url = net::Url::parse(&format!("http://127.0.0.1:{port}/health/ready"))?;
+    let answer = tokio::time::timeout(patience, client.send(net::Request::new(net::Method::GET, url))).await;
+    Ok(answer.context("the node does not answer")??.status.is_success())
+}

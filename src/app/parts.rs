@@ -1,0 +1,239 @@
+//! From the operator's settings to what each room is told.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+
+use crate::auth::Keys;
+use crate::channel::whatsapp_web;
+use crate::clock::Clock;
+use crate::config::database::{Provider, Synchronous};
+use crate::config::egress::Rule;
+use crate::config::proxy::Protocol;
+use crate::config::webhook::Global;
+use crate::config::{self, Config, Secret};
+use crate::db::{self, Database};
+use crate::domain::{EventKind, NodeId};
+use crate::instance::{self, Registry};
+use crate::limits::Rates;
+use crate::net::{self, Egress, Proxy};
+use crate::session::sealed::{self, Key, Sealed};
+use crate::session::write_behind::{self, WriteBehind};
+use crate::session::{Store, sql::Sql};
+use crate::telemetry::metrics::Exporter;
+use crate::{http, lifecycle, webhook};
+
+/// Units that may wait for the database's writer.
+const WRITER_QUEUE: usize = 8192;
+/// How long ending one instance may take.
+const STOP_DEADLINE: Duration = Duration::from_secs(15);
+
+/// Creates a directory for the owner only.
+pub fn private_dir(path: &Path) -> anyhow::Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("{}", path.display()))
+}
+
+pub fn database(config: &Config) -> anyhow::Result<db::Options> {
+    let section = &config.database;
+    let uri = || {
+        let uri = section.uri.as_ref().context("DATABASE_CONNECTION_URI is not set")?;
+        Ok::<_, anyhow::Error>(uri.expose().to_owned())
+    };
+    let url = match section.provider {
+        Provider::Sqlite => db::Target::Sqlite { path: sqlite_file(config) },
+        Provider::PostgreSql | Provider::PostgreSqlBouncer => db::Target::Postgres { url: uri()? },
+        Provider::MySql => db::Target::Mysql { url: uri()? },
+    };
+    Ok(db::Options {
+        pool: section.pool,
+        synchronous: match section.sqlite_synchronous {
+            Synchronous::Full => db::Synchronous::Full,
+            Synchronous::Normal => db::Synchronous::Normal,
+        },
+        linger: section.commit_linger,
+        batch: section.commit_batch,
+        queue: WRITER_QUEUE,
+        url,
+    })
+}
+
+/// The file that the URI names, or the one in the data directory.
+fn sqlite_file(config: &Config) -> PathBuf {
+    let named = config.database.uri.as_ref().map(|uri| {
+        let path =
+            uri.expose().trim_start_matches("sqlite:").trim_start_matches("//").trim_start_matches("file:");
+        PathBuf::from(path.split('?').next().unwrap_or(path))
+    });
+    named.unwrap_or_else(|| config.node.data_dir.join("waggle.db"))
+}
+
+fn proxy(section: Option<&config::Proxy>) -> anyhow::Result<Option<Proxy>> {
+    let Some(section) = section else { return Ok(None) };
+    let (username, password) = (section.username.as_deref(), section.password.as_ref().map(Secret::expose));
+    let protocol = match section.protocol {
+        Protocol::Http => "http",
+        Protocol::Https => "https",
+        Protocol::Socks4 => "socks4",
+        Protocol::Socks5 => "socks5",
+    };
+    Ok(Some(Proxy::parse(protocol, &section.host, &section.port.to_string(), username, password)?))
+}
+
+pub fn instances(config: &Config) -> anyhow::Result<instance::Options> {
+    let section = &config.instances;
+    Ok(instance::Options {
+        node: NodeId(config.node.id.clone().unwrap_or_else(|| "node".to_owned())),
+        client_name: config.database.client_name.clone(),
+        qr_limit: section.qrcode_limit,
+        qr_color: section.qrcode_color,
+        dials_per_second: section.reconnect_per_second.unwrap_or(0),
+        pairing_concurrency: section.pairing_concurrency,
+        stop_deadline: STOP_DEADLINE,
+        delete_closed_after: section.delete_after,
+        proxy: proxy(config.proxy.as_ref())?,
+    })
+}
+
+/// The session store: in the database, sealed when there is a key, and with the relaxed writes
+/// behind the durable ones.
+fn session_store(
+    config: &Config,
+    database: &Database,
+    clock: &Arc<dyn Clock>,
+    lifecycle: &lifecycle::Handle,
+) -> anyhow::Result<Arc<dyn Store>> {
+    let now = Arc::clone(clock);
+    let spawn = spawner(lifecycle, "session write-behind");
+    let sql: Arc<dyn Store> = Arc::new(Sql::new(database.clone()));
+    let options = write_behind::Options::default();
+    let store: Arc<dyn Store> =
+        Arc::new(WriteBehind::new(sql, options, Arc::new(move || now.now_ms()), spawn));
+    let Some(current) = &config.session.key else { return Ok(store) };
+    let key = |secret: &config::SecretBytes| {
+        let bytes: [u8; 32] =
+            secret.expose().try_into().map_err(|_| anyhow!("a session key has 32 bytes"))?;
+        Ok::<_, anyhow::Error>(Key::new(bytes))
+    };
+    let previous = config.session.key_previous.as_ref().map(key).transpose()?;
+    Ok(Arc::new(Sealed::new(store, sealed::Keys { current: key(current)?, previous, accept_unsealed: true })))
+}
+
+fn spawner(
+    lifecycle: &lifecycle::Handle,
+    name: &'static str,
+) -> Arc<dyn Fn(futures::future::BoxFuture<'static, ()>) + Send + Sync> {
+    let lifecycle = lifecycle.clone();
+    Arc::new(move |task| drop(lifecycle.spawn(name, task)))
+}
+
+pub fn whatsapp_web(
+    config: &Config,
+    database: &Database,
+    clock: &Arc<dyn Clock>,
+    lifecycle: &lifecycle::Handle,
+) -> anyhow::Result<whatsapp_web::Factory> {
+    let store = session_store(config, database, clock, lifecycle)?;
+    let options = whatsapp_web::Options {
+        url: config.whatsapp.url.clone(),
+        version: config.whatsapp.version,
+        device_name: config.instances.phone_client.clone(),
+        browser: config.instances.phone_name.clone(),
+        prekeys: config.instances.prekeys,
+        egress: egress(config)?,
+    };
+    // Addresses of media come from peers; only a simulated WhatsApp serves them on loopback.
+    let reach = if cfg!(feature = "simulator") { Egress::open() } else { Egress::public() };
+    let http = net::Client::new(net::Options { egress: reach, ..net::Options::default() })?;
+    let main = tokio::runtime::Handle::current();
+    let spawn = spawner(lifecycle, "whatsapp");
+    Ok(whatsapp_web::Factory::new(options, store, http, main, spawn)?)
+}
+
+fn egress(config: &Config) -> anyhow::Result<Egress> {
+    let rules: Vec<String> = config.webhook.egress.allow.iter().map(rule).collect();
+    Ok(Egress::allowing(rules.iter().map(String::as_str))?)
+}
+
+fn rule(rule: &Rule) -> String {
+    match rule {
+        Rule::Any => "*".to_owned(),
+        Rule::Private => "private".to_owned(),
+        Rule::Network(network) => network.to_string(),
+        Rule::Host(host) => host.clone(),
+    }
+}
+
+/// The events of the global webhook.
+pub fn global_events(global: &Global) -> Vec<EventKind> {
+    global.events.iter().filter_map(|name| EventKind::from_name(name)).collect()
+}
+
+pub fn webhooks(config: &Config) -> anyhow::Result<webhook::Options> {
+    let section = &config.webhook;
+    let secrets = section.signing_keys.iter().map(|key| webhook::Secret::new(key.expose()));
+    Ok(webhook::Options {
+        timeout: section.timeout,
+        concurrency: config.outbox.worker_concurrency,
+        retry: webhook::Retry {
+            max_attempts: section.retry.max_attempts,
+            initial_delay: section.retry.initial_delay,
+            exponential: section.retry.exponential,
+            max_delay: section.retry.max_delay,
+            jitter: section.retry.jitter,
+            fatal_statuses: section.retry.fatal_statuses.clone(),
+        },
+        letterhead: webhook::Letterhead {
+            server_url: config.server.url.clone(),
+            expose_token: config.auth.expose_in_fetch_instances,
+            secrets: secrets.collect(),
+        },
+        ..webhook::Options::default()
+    })
+}
+
+pub fn post(config: &Config) -> anyhow::Result<net::Client> {
+    let options =
+        net::Options { egress: egress(config)?, timeout: config.webhook.timeout, ..net::Options::default() };
+    Ok(net::Client::new(options)?)
+}
+
+pub fn http(config: &Config) -> http::Options {
+    http::Options { workers: None, body_bytes: config.limits.body_bytes, stop_deadline: STOP_DEADLINE }
+}
+
+pub fn http_state(
+    config: &Config,
+    key: &Secret,
+    (registry, database): (&Registry, &Database),
+    clock: &Arc<dyn Clock>,
+    exporter: Option<Exporter>,
+    (lifecycle, draining): (&lifecycle::Handle, Arc<AtomicBool>),
+) -> http::State {
+    let version = config.whatsapp.version.map(|(a, b, c)| format!("{a}.{b}.{c}"));
+    http::State {
+        registry: registry.clone(),
+        database: database.clone(),
+        keys: Keys::new(key.expose()),
+        expose_tokens: config.auth.expose_in_fetch_instances,
+        rates: Rates::new(config.limits.rate),
+        known: http::Known::default(),
+        server: config.server.clone(),
+        metrics: config.metrics.clone(),
+        business: config.business.clone(),
+        public: http::Public {
+            client_name: config.database.client_name.clone(),
+            whatsapp_web_version: version.unwrap_or_default(),
+            simulator: cfg!(feature = "simulator"),
+        },
+        lifecycle: lifecycle.clone(),
+        clock: Arc::clone(clock),
+        render_metrics: Arc::new(move || exporter.as_ref().map(Exporter::render).unwrap_or_default()),
+        draining,
+    }
+}

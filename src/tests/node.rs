@@ -1,0 +1,29 @@
+//! One node as its users know it: the real binary, over its HTTP API, against the simulated
+//! WhatsApp and a real receiver of webhooks.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test may fail, and then says why"
+)]
+
+#[path = "node/support.rs"]
+mod support;
+
+#[path = "node/bad_input.rs"]
+mod bad_input;
+#[path = "node/calls.rs"]
+mod calls;
+#[path = "node/durability.rs"]
+mod durability;
+#[path = "node/instances.rs"]
+mod instances;
+#[path = "node/messages.rs"]
+mod messages;
+#[path = "node/pairing.rs"]
+mod pairing;
+#[path = "node/tenancy.rs"]
+mod tenancy;
+#[path = "node/webhooks.rs"]
+mod webhooks;

@@ -1,0 +1,254 @@
+//! A node of the test's own, and what talks to it.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use wa_sim::receiver::Receiver;
+use wa_sim::{ContactInfo, NewContact, Simulator};
+use waggle::net::{self, Egress, Method, Url, header::HeaderValue};
+
+/// The global key of every test node.
+pub const KEY: &str = "global-key-of-the-tests";
+/// How long anything may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until a condition holds.
+pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = check().await {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The real binary as a child process, on a port and a folder of its own.
+pub struct Node {
+    child: Child,
+    port: u16,
+    environment: Vec<(String, String)>,
+    log: PathBuf,
+    _folder: TempDir,
+    client: net::Client,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(60).collect();
+            eprintln!(
+                "--- the node's log ends with\n{}",
+                tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+            );
+        }
+    }
+}
+
+impl Node {
+    pub async fn start(simulator: &Simulator) -> Self {
+        Self::start_with(simulator, &[]).await
+    }
+
+    pub async fn start_with(simulator: &Simulator, more: &[(&str, &str)]) -> Self {
+        net::install_crypto();
+        let folder = TempDir::new().unwrap();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let data = folder.path().join("data").display().to_string();
+        let mut environment: Vec<(String, String)> = [
+            ("AUTHENTICATION_API_KEY", KEY),
+            ("SERVER_PORT", &port.to_string()),
+            ("WAGGLE_DATA_DIR", &data),
+            ("WAGGLE_WHATSAPP_URL", &simulator.chat_url()),
+            ("WAGGLE_WHATSAPP_VERSION", "2.3000.1027934701"),
+            ("WAGGLE_EGRESS_ALLOW", "*"),
+            ("WEBHOOK_RETRY_INITIAL_DELAY_SECONDS", "1"),
+            ("PROMETHEUS_METRICS", "true"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let log = folder.path().join("log");
+        let client =
+            net::Client::new(net::Options { egress: Egress::open(), ..net::Options::default() }).unwrap();
+        let child = spawn(&environment, &log);
+        let node = Self { child, port, environment, log, _folder: folder, client };
+        node.ready().await;
+        node
+    }
+
+    async fn ready(&self) {
+        eventually("the node is ready", async || {
+            let (status, _) = self.try_call(Method::GET, "/health/ready", None, None).await?;
+            (status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// SIGKILL, at once.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM; waits for the end and answers the exit code.
+    pub async fn stop(&mut self) -> Option<i32> {
+        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        let child = &mut self.child;
+        eventually("the node stops", async || child.try_wait().unwrap()).await.code()
+    }
+
+    /// Starts the binary again on the same folder and port.
+    pub async fn start_again(&mut self) {
+        self.child = spawn(&self.environment, &self.log);
+        self.ready().await;
+    }
+
+    pub async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<Vec<u8>>,
+    ) -> Option<(u16, Value)> {
+        let (status, text) = self.raw(method, path, key, body).await?;
+        Some((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    /// The answer as it came; `None` when there was none.
+    pub async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<Vec<u8>>,
+    ) -> Option<(u16, String)> {
+        let url = Url::parse(&format!("http://127.0.0.1:{}{path}", self.port)).unwrap();
+        let mut request = net::Request::new(method, url);
+        if let Some(key) = key {
+            request.headers.insert("apikey", HeaderValue::from_str(key).unwrap());
+        }
+        request.headers.insert("content-type", HeaderValue::from_static("application/json"));
+        request.body = net::Body::Bytes(body.unwrap_or_default().into());
+        let answer = self.client.send(request).await.ok()?;
+        Some((answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
+    /// A call with the global key.
+    pub async fn call(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        self.try_call(method, path, Some(KEY), Some(body)).await.expect("the node answers")
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.call(Method::GET, path, Value::Null).await;
+        assert_eq!(status, 200, "GET {path}: {body}");
+        body
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Value {
+        let (status, answer) = self.call(Method::POST, path, body).await;
+        assert!((200..300).contains(&status), "POST {path}: {status} {answer}");
+        answer
+    }
+
+    pub async fn state(&self, name: &str) -> String {
+        self.get(&format!("/instance/connectionState/{name}")).await["instance"]["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    pub async fn is(&self, name: &str, state: &str) {
+        eventually(&format!("{name} is {state}"), async || (self.state(name).await == state).then_some(()))
+            .await;
+    }
+
+    /// Creates an instance, with a webhook when there is a receiver.
+    pub async fn create(&self, name: &str, receiver: Option<&Receiver>) -> Value {
+        let mut body = json!({"instanceName": name, "integration": "WHATSAPP-BAILEYS", "qrcode": true});
+        if let Some(receiver) = receiver {
+            body["webhook"] = json!({"url": receiver.url(name), "enabled": true});
+        }
+        self.post("/instance/create", body).await
+    }
+
+    /// Creates an instance and links it to a new account, whose number it answers.
+    pub async fn pair(&self, name: &str, simulator: &Simulator, receiver: Option<&Receiver>) -> String {
+        let created = self.create(name, receiver).await;
+        let qr = created["qrcode"]["code"].as_str().expect("a QR").to_owned();
+        let paired = simulator.handle().scan_qr(&qr, None).await.unwrap();
+        self.is(name, "open").await;
+        paired.phone
+    }
+
+    pub async fn send_text(&self, name: &str, number: &str, text: &str) -> Value {
+        self.post(&format!("/message/sendText/{name}"), json!({"number": number, "text": text})).await
+    }
+
+    /// The records of findMessages, newest first.
+    pub async fn messages(&self, name: &str, filter: Value) -> Vec<Value> {
+        let found = self.post(&format!("/chat/findMessages/{name}"), filter).await;
+        found["messages"]["records"].as_array().unwrap().clone()
+    }
+}
+
+fn spawn(environment: &[(String, String)], log: &PathBuf) -> Child {
+    let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waggle"));
+    command.env_clear().envs(environment.iter().cloned());
+    command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+    command.spawn().unwrap()
+}
+
+pub async fn simulator() -> Simulator {
+    Simulator::start(wa_sim::Options::default()).await.unwrap()
+}
+
+pub fn contact(simulator: &Simulator, name: &str) -> ContactInfo {
+    simulator
+        .handle()
+        .create_contact(NewContact { name: Some(name.to_owned()), ..NewContact::default() })
+        .unwrap()
+}
+
+/// Waits for a webhook of an event that satisfies a condition, and answers its body.
+pub async fn told(receiver: &Receiver, event: &str, matches: impl Fn(&Value) -> bool) -> Value {
+    let found = receiver
+        .wait(PATIENCE, |all| {
+            all.iter().find(|one| one.event() == event && matches(&one.body)).map(|one| one.body.clone())
+        })
+        .await;
+    found.unwrap_or_else(|| {
+        let seen: Vec<String> = receiver.deliveries().iter().map(|one| one.body.to_string()).collect();
+        panic!("no such {event} among {seen:#?}")
+    })
+}
+
+impl Node {
+    /// A call with the global key and one more header.
+    pub async fn with_header(
+        &self,
+        method: Method,
+        path: &str,
+        header: (&'static str, &str),
+        body: Vec<u8>,
+    ) -> (u16, Value) {
+        let url = Url::parse(&format!("http://127.0.0.1:{}{path}", self.port)).unwrap();
+        let mut request = net::Request::new(method, url);
+        request.headers.insert("apikey", HeaderValue::from_static(KEY));
+        request.headers.insert("content-type", HeaderValue::from_static("application/json"));
+        request.headers.insert(header.0, HeaderValue::from_str(header.1).unwrap());
+        request.body = net::Body::Bytes(body.into());
+        let answer = self.client.send(request).await.unwrap();
+        (answer.status.as_u16(), serde_json::from_slice(&answer.body).unwrap_or_default())
+    }
+}
