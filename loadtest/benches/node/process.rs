@@ -1,0 +1,68 @@
+//! Memory and processor time of a process, as the kernel counts them.
+
+use std::process::{Child, ExitStatus};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+/// How often memory is looked at until it stays the same.
+const LOOK: Duration = Duration::from_millis(500);
+/// Looks without a change after which it has settled.
+const CALM: u32 = 5;
+/// Longest wait for memory to settle.
+const SETTLE: Duration = Duration::from_secs(20);
+/// Length of a clock tick in `/proc/PID/stat`.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Resident memory in KiB.
+pub fn rss_kib(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+}
+
+/// Resident memory in KiB once it changes by less than half a percent for a while.
+pub async fn settled_rss_kib(pid: u32) -> anyhow::Result<u64> {
+    let deadline = Instant::now() + SETTLE;
+    let (mut last, mut calm) = (rss_kib(pid)?, 0);
+    while calm < CALM && Instant::now() < deadline {
+        tokio::time::sleep(LOOK).await;
+        let now = rss_kib(pid)?;
+        calm = if now.abs_diff(last) * 200 <= last { calm + 1 } else { 0 };
+        last = now;
+    }
+    Ok(last)
+}
+
+/// Processor time used so far.
+pub fn cpu(pid: u32) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat.rsplit_once(") ").context("no fields in stat")?;
+    // After the name come the fields from the third; user and system time are the 14th and the 15th.
+    let ticks: u32 = fields.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<u32>().ok()).sum();
+    Ok(TICK * ticks)
+}
+
+/// A child process that is killed when it is dropped.
+pub struct Owned(pub Child);
+
+impl Owned {
+    /// Waits for the end until the deadline.
+    pub async fn ended(&mut self, patience: Duration) -> anyhow::Result<ExitStatus> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(status);
+            }
+            anyhow::ensure!(Instant::now() < deadline, "a process did not end within {patience:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
