@@ -4,10 +4,11 @@
 //!
 //! | durable before the call returns | may lose the last moments |
 //! |---|---|
-//! | device, sessions, identities, (signed) pre-keys, sender keys, application state keys, pending inbound messages | copies of sent messages, message secrets, privacy tokens, device lists, LID maps, sender key devices, base keys, group metadata, application state versions and MACs |
+//! | device, sessions, identities, (signed) pre-keys, sender keys, application state keys | pending inbound messages, copies of sent messages, message secrets, privacy tokens, device lists, LID maps, sender key devices, base keys, group metadata, application state versions and MACs |
 //!
 //! What may be lost is lost from the end only (the store keeps the order), so versions and MACs of
-//! application state go back together and the next sync repeats what is missing.
+//! application state go back together and the next sync repeats what is missing; a pending inbound
+//! message that is lost has its ratchet's advance lost with it, and WhatsApp delivers it again.
 
 mod app_sync;
 mod bounded;

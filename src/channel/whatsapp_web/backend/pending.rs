@@ -1,5 +1,6 @@
-//! Messages that were decrypted and not yet handed over: durable, or a crash would lose what the
-//! ratchet cannot decrypt again.
+//! Messages that were decrypted and not yet handed over. A crash must not lose what the ratchet
+//! cannot decrypt again: the store keeps the order of an instance's writes, so the ratchet's advance,
+//! which is flushed later, is never durable before the copy. Nobody has to wait for the copy itself.
 
 use bytes::{Buf, BufMut, Bytes};
 use wacore::store::error::Result;
@@ -26,7 +27,7 @@ impl Backend {
             let key = keys::joined(&[row.chat, row.sender, row.id]);
             Change::Put { kind: PENDING, key, value: value.into(), expires_at: Some(now + KEPT) }
         };
-        self.durable(rows.iter().map(change).collect()).await
+        self.relaxed(rows.iter().map(change).collect()).await
     }
 
     pub(super) async fn pending(&self, of: PendingInboundKey<'_>) -> Result<Option<Vec<u8>>> {
@@ -36,7 +37,7 @@ impl Backend {
     }
 
     pub(super) async fn delete_pending(&self, of: &[PendingInboundKey<'_>]) -> Result<()> {
-        self.durable(of.iter().map(|of| delete(PENDING, key(of))).collect()).await
+        self.relaxed(of.iter().map(|of| delete(PENDING, key(of))).collect()).await
     }
 
     /// The store forgets them itself; only a cut-off inside their time asks for a look at them.
