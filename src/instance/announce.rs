@@ -75,6 +75,7 @@ pub(super) async fn unpaired(handle: &Handle) {
 /// Who the connection belongs to; recorded with the state that follows.
 pub(super) fn identity(handle: &Handle, jid: Jid, lid: Option<Jid>, name: Option<String>) {
     handle.0.view.send_modify(|view| {
+        view.paired = true;
         view.owner = Some(jid);
         view.owner_lid = lid.or(view.owner_lid.take());
         view.profile_name = name.or(view.profile_name.take());
@@ -126,6 +127,8 @@ pub(super) async fn state(handle: &Handle, state: ConnectionState, code: i32) {
         let view = handle.0.view.borrow();
         InstanceUpdate {
             state: Some(state),
+            // An open account is a linked one, whatever was told before.
+            paired: (state == ConnectionState::Open).then_some(true),
             owner_jid: view.owner.as_ref().map(|jid| Some(jid.to_string())),
             owner_lid: view.owner_lid.as_ref().map(|lid| Some(lid.to_string())),
             profile_name: view.profile_name.clone().map(Some),

@@ -130,6 +130,17 @@ impl Connection {
     }
 }
 
+impl Connection {
+    /// Whether the account was linked during this connection; reports it then. WhatsApp ends the
+    /// connection right after, and the library may deal with that end before it tells of the link.
+    async fn paired_meanwhile(&self) -> bool {
+        let address = |jid: Option<wacore_binary::Jid>| jid.and_then(|jid| super::address::from_wire(&jid));
+        let Some(jid) = address(self.client.pn()) else { return false };
+        self.context.signal(Signal::Paired { jid, lid: address(self.client.lid()) }).await;
+        true
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
         self.context.over.cancel();
@@ -141,6 +152,7 @@ impl Channel for Connection {
     async fn run(&self) -> End {
         let bot = self.bot.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(bot) = bot else { return End::Stopped };
+        let was_paired = self.client.pn().is_some();
         bot.spawn().await;
         let end = self.context.end();
         if end != Some(End::Fenced) {
@@ -148,12 +160,15 @@ impl Channel for Connection {
             let _ = tokio::time::timeout(STOP, self.client.disconnect()).await;
         }
         self.context.over.cancel();
-        end.unwrap_or_else(|| {
-            let opened = self.context.opened.load(Ordering::SeqCst);
-            End::Lost(
-                if opened { "the connection was lost" } else { "no connection could be made" }.to_owned(),
-            )
-        })
+        match end {
+            Some(end) => end,
+            None if !was_paired && self.paired_meanwhile().await => End::Restart,
+            None => {
+                let opened = self.context.opened.load(Ordering::SeqCst);
+                let why = if opened { "the connection was lost" } else { "no connection could be made" };
+                End::Lost(why.to_owned())
+            }
+        }
     }
 
     async fn stop(&self) {
