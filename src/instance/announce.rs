@@ -119,6 +119,10 @@ pub(super) async fn state(handle: &Handle, state: ConnectionState, code: i32) {
     if known {
         return;
     }
+    if state == ConnectionState::Open {
+        // Deliveries name the account, and may remember that there was none.
+        (handle.0.endpoint_changed)(handle.id()).await;
+    }
     let mut events = handle.journal().event(EventKind::ConnectionUpdate, &update(handle, state, code));
     if let Some(disconnection) = &disconnection {
         events.extend(handle.journal().event(EventKind::StatusInstance, &status(handle, disconnection)));

@@ -69,14 +69,6 @@ async fn each_call_is_one_batch() {
         b.delete_session("b@lid");
         b.set_sync_key(b"id", AppStateSyncKey::default());
         b.save(&Device::new());
-        b.store_pending_inbound_batch(&[
-            PendingInboundRow { chat: "c", sender: "s", id: "1", message: b"m" },
-            PendingInboundRow { chat: "c", sender: "s", id: "2", message: b"m" },
-        ]);
-        b.delete_pending_inbound_batch(&[
-            PendingInboundKey { chat: "c", sender: "s", id: "1" },
-            PendingInboundKey { chat: "c", sender: "s", id: "2" },
-        ]);
     );
     let list = |user: &str| DeviceListRecord {
         user: user.to_owned(),
@@ -87,6 +79,14 @@ async fn each_call_is_one_batch() {
     };
     let mac = |index: u8| AppStateMutationMAC { index_mac: vec![index; 32], value_mac: vec![index] };
     expect!(bench, Relaxed,
+        b.store_pending_inbound_batch(&[
+            PendingInboundRow { chat: "c", sender: "s", id: "1", message: b"m" },
+            PendingInboundRow { chat: "c", sender: "s", id: "2", message: b"m" },
+        ]);
+        b.delete_pending_inbound_batch(&[
+            PendingInboundKey { chat: "c", sender: "s", id: "1" },
+            PendingInboundKey { chat: "c", sender: "s", id: "2" },
+        ]);
         b.put_msg_secrets(vec![secret("1", 0, 0), secret("2", 0, 0)]);
         b.store_sent_message("c", "1", b"m");
         b.take_sent_message("c", "1");
