@@ -85,8 +85,8 @@ impl Context {
         self.end.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether the library makes a lost connection again by itself. It does so for the restart
-    /// after pairing; everything else is the runner's decision.
+    /// Whether the library makes a lost connection again by itself. It does so until the account is
+    /// linked and open; everything else is the runner's decision.
     pub fn reconnect(&self, by_itself: bool) {
         if let Some(client) = self.client() {
             client.enable_auto_reconnect.store(by_itself, Ordering::Relaxed);
@@ -117,7 +117,8 @@ impl Connection {
     pub(super) fn new(context: Arc<Context>, bot: Bot) -> Self {
         let client = bot.client();
         let _ = context.client.set(Arc::downgrade(&client));
-        context.reconnect(false);
+        // WhatsApp ends the connection right after linking, perhaps before the library tells of it.
+        context.reconnect(client.pn().is_none());
         Self { context, client, bot: Mutex::new(Some(bot)) }
     }
 
@@ -127,17 +128,6 @@ impl Connection {
         } else {
             Err(Error::NotConnected)
         }
-    }
-}
-
-impl Connection {
-    /// Whether the account was linked during this connection; reports it then. WhatsApp ends the
-    /// connection right after, and the library may deal with that end before it tells of the link.
-    async fn paired_meanwhile(&self) -> bool {
-        let address = |jid: Option<wacore_binary::Jid>| jid.and_then(|jid| super::address::from_wire(&jid));
-        let Some(jid) = address(self.client.pn()) else { return false };
-        self.context.signal(Signal::Paired { jid, lid: address(self.client.lid()) }).await;
-        true
     }
 }
 
@@ -152,7 +142,6 @@ impl Channel for Connection {
     async fn run(&self) -> End {
         let bot = self.bot.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(bot) = bot else { return End::Stopped };
-        let was_paired = self.client.pn().is_some();
         bot.spawn().await;
         let end = self.context.end();
         if end != Some(End::Fenced) {
@@ -160,15 +149,11 @@ impl Channel for Connection {
             let _ = tokio::time::timeout(STOP, self.client.disconnect()).await;
         }
         self.context.over.cancel();
-        match end {
-            Some(end) => end,
-            None if !was_paired && self.paired_meanwhile().await => End::Restart,
-            None => {
-                let opened = self.context.opened.load(Ordering::SeqCst);
-                let why = if opened { "the connection was lost" } else { "no connection could be made" };
-                End::Lost(why.to_owned())
-            }
-        }
+        end.unwrap_or_else(|| {
+            let opened = self.context.opened.load(Ordering::SeqCst);
+            let why = if opened { "the connection was lost" } else { "no connection could be made" };
+            End::Lost(why.to_owned())
+        })
     }
 
     async fn stop(&self) {

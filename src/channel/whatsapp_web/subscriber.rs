@@ -45,9 +45,9 @@ pub fn is_queued(event: &Event) -> bool {
 pub fn at_once(context: &Context, event: &Event) {
     match event {
         Event::ServerAck(ack) if ack.class.as_deref() == Some("message") => acknowledged(context, ack),
-        // The connection restarts by itself after pairing, and only then.
-        Event::PairSuccess(_) => context.reconnect(true),
-        Event::Connected(_) => context.reconnect(false),
+        // Told when a connection breaks that was not to end, and when one is open: from then on the
+        // runner decides about the next one.
+        Event::Connected(_) | Event::Disconnected(_) => context.reconnect(false),
         Event::PairingQrCodesExhausted(_) => context.ends(End::PairingTimeout),
         Event::LoggedOut(_) => context.ends(End::LoggedOut),
         Event::StreamReplaced(_) => context.ends(End::Replaced),
