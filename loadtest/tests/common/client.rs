@@ -104,7 +104,14 @@ impl TestClient {
         let qr = client.qr().await;
         let paired = simulator.handle().scan_qr(&qr, phone).await.expect("scan");
         client.connected().await;
-        // Until it is available, its delivery receipts are `inactive` and stay with the server.
+        // Until it is available, its delivery receipts are `inactive` and stay with the server. The library
+        // says so by itself only when its push name was there in time.
+        within("push name", async {
+            while client.client.presence().set_available().await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        })
+        .await;
         until("available", || {
             let account = simulator.handle().account_info(&paired.phone).ok()?;
             account
