@@ -1,7 +1,8 @@
 //! The client's signature ends a pairing.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use tokio::time::sleep;
 use wacore_binary::NodeRef;
 
 use super::desk::Slot;
@@ -11,8 +12,13 @@ use crate::{
     world::{World, device::Device, stats::count},
 };
 
+/// Time between the signature and the restart. The client notes that it expects a restart only after its
+/// signature is on the wire: over loopback a restart without any delay overtakes that note, which then ends
+/// the next connection.
+const RESTART_DELAY: Duration = Duration::from_millis(50);
+
 /// Handles the answer to `pair-success`: stores the device and asks the client to reconnect (515).
-pub(crate) fn signed(world: &World, slot: &Arc<Slot>, node: &NodeRef<'_>) {
+pub(crate) fn signed(world: &Arc<World>, slot: &Arc<Slot>, node: &NodeRef<'_>) {
     let Some(proof) = node
         .get_optional_child("pair-device-sign")
         .and_then(|sign| sign.get_optional_child("device-identity"))
@@ -34,7 +40,10 @@ pub(crate) fn signed(world: &World, slot: &Arc<Slot>, node: &NodeRef<'_>) {
     count(&world.stats.pairings);
     world.touch();
     devices::notify(world, &account, "add", accepted.device, accepted.key_index);
-    let node = el("stream:error").attr("code", "515").build();
-    slot.link.send(vec![Arc::new(node)], world.latency.due());
-    slot.link.close.cancel();
+    let link = slot.link.clone();
+    world.tasks.spawn(async move {
+        sleep(RESTART_DELAY).await;
+        link.send(vec![Arc::new(el("stream:error").attr("code", "515").build())], None);
+        link.close.cancel();
+    });
 }
