@@ -51,14 +51,23 @@ async fn moved(
     } else {
         None
     };
-    let write = |id: &String| Write::Status {
+    // What was read or played has been delivered. The library handles receipts side by side, so that the
+    // delivery's own receipt may come after this one, too late to be told.
+    let passed: &[MessageStatus] = match status {
+        MessageStatus::DeliveryAck => &[],
+        _ => &[MessageStatus::DeliveryAck],
+    };
+    let statuses = passed.iter().copied().chain([status]);
+    let told: Vec<_> =
+        statuses.map(|status| (status, update_event(context, chat, participant.clone(), status))).collect();
+    let write = |id: &String, (status, events): &(MessageStatus, EventsFor)| Write::Status {
         key_id: id.clone(),
         remote_jid: Some(chat.jid.to_string()),
         from_me: true,
-        status,
-        events: update_event(context, chat, participant.clone(), status),
+        status: *status,
+        events: events.clone(),
     };
-    receipt.message_ids.iter().map(write).collect()
+    receipt.message_ids.iter().flat_map(|id| told.iter().map(move |told| write(id, told))).collect()
 }
 
 fn update_event(
