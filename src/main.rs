@@ -97,11 +97,6 @@ fn load() -> anyhow::Result<Config> {
 fn serve() -> anyhow::Result<ExitCode> {
     let config = load()?;
     runtime()?.block_on(async {
-        if config.server.tls.is_some() {
-            tracing::warn!(
-                "SERVER_TYPE=https: this node serves plain HTTP; let a proxy in front of it end TLS"
-            );
-        }
         let exporter = telemetry::metrics::install()?;
         let mut lifecycle = Lifecycle::new(config.node.drain_timeout);
         let listener = TcpListener::bind(("0.0.0.0", config.server.port))
@@ -137,7 +132,7 @@ fn check_config() -> anyhow::Result<ExitCode> {
 fn healthcheck() -> anyhow::Result<ExitCode> {
     let (config, _) = Config::load(&Environment::process())?;
     runtime()?.block_on(async {
-        let ready = app::is_ready(config.server.port, Duration::from_secs(5)).await?;
+        let ready = app::is_ready(&config.server, Duration::from_secs(5)).await?;
         Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
 }

@@ -84,10 +84,11 @@ pub async fn start(
 
     let directory = directory::Directory::new(registry.clone(), database.clone(), &config);
     let now = Arc::clone(&clock);
+    let post: Arc<dyn webhook::Post> = Arc::new(parts::post(&config)?);
     let outside = webhook::Outside {
         table: Arc::new(database.outbox()),
         directory: Arc::new(directory),
-        post: Arc::new(parts::post(&config)?),
+        post: Arc::clone(&post),
         clock: Arc::new(move || now.now_ms()),
         random: Arc::new(rand::random::<f64>),
     };
@@ -101,6 +102,11 @@ pub async fn start(
         }
     });
 
+    let failures = parts::reports(&config, post)?.map(|(reports, reporter)| {
+        handle.spawn("reports of failed calls", reports.run(handle.phase(Phase::Events)));
+        reporter
+    });
+
     let draining = Arc::new(AtomicBool::new(false));
     let render = exporter.clone();
     let state = parts::http_state(
@@ -110,6 +116,7 @@ pub async fn start(
         &clock,
         render,
         (&handle, Arc::clone(&draining)),
+        failures,
     );
     let served = http::serve(listener, &parts::http(&config), Arc::new(state));
     let (server, stop) = served.context("the HTTP server could not start")?;
@@ -187,10 +194,19 @@ pub async fn migrate(config: &Config, lifecycle: &mut Lifecycle) -> anyhow::Resu
 ///
 /// # Errors
 /// When it does not answer.
-pub async fn is_ready(port: u16, patience: Duration) -> anyhow::Result<bool> {
+pub async fn is_ready(server: &crate::config::Server, patience: Duration) -> anyhow::Result<bool> {
     net::install_crypto();
-    let client = net::Client::new(net::Options { egress: net::Egress::open(), ..net::Options::default() })?;
-    let url = net::Url::parse(&format!("http://127.0.0.1:{port}/health/ready"))?;
+    // The node's own certificate is for its public name, not for this address.
+    let (scheme, trust) = match &server.tls {
+        None => ("http", net::Trust::PublicRoots),
+        Some(tls) => {
+            let own = http::chain(&tls.chain)?.into_iter().next().context("no certificate")?;
+            ("https", net::Trust::Exactly(own))
+        }
+    };
+    let client =
+        net::Client::new(net::Options { egress: net::Egress::open(), trust, ..net::Options::default() })?;
+    let url = net::Url::parse(&format!("{scheme}://127.0.0.1:{}/health/ready", server.port))?;
     let answer = tokio::time::timeout(patience, client.send(net::Request::new(net::Method::GET, url))).await;
     Ok(answer.context("the node does not answer")??.status.is_success())
 }

@@ -96,6 +96,7 @@ pub fn instances(config: &Config) -> anyhow::Result<instance::Options> {
         pairing_concurrency: section.pairing_concurrency,
         stop_deadline: STOP_DEADLINE,
         delete_closed_after: section.delete_after,
+        delete_never_connected: section.delete_temporary,
         proxy: proxy(config.proxy.as_ref())?,
     })
 }
@@ -203,8 +204,23 @@ pub fn post(config: &Config) -> anyhow::Result<net::Client> {
     Ok(net::Client::new(options)?)
 }
 
+/// Reports of failed calls, when they are asked for.
+pub fn reports(
+    config: &Config,
+    post: Arc<dyn webhook::Post>,
+) -> anyhow::Result<Option<(webhook::Reports, webhook::Reporter)>> {
+    let Some(url) = &config.webhook.errors_url else { return Ok(None) };
+    let url = net::Url::parse(url.expose()).context("WEBHOOK_EVENTS_ERRORS_WEBHOOK")?;
+    Ok(Some(webhook::Reports::new(url, config.server.url.clone(), post)))
+}
+
 pub fn http(config: &Config) -> http::Options {
-    http::Options { workers: None, body_bytes: config.limits.body_bytes, stop_deadline: STOP_DEADLINE }
+    http::Options {
+        workers: None,
+        body_bytes: config.limits.body_bytes,
+        stop_deadline: STOP_DEADLINE,
+        tls: config.server.tls.clone(),
+    }
 }
 
 pub fn http_state(
@@ -214,6 +230,7 @@ pub fn http_state(
     clock: &Arc<dyn Clock>,
     exporter: Option<Exporter>,
     (lifecycle, draining): (&lifecycle::Handle, Arc<AtomicBool>),
+    failures: Option<webhook::Reporter>,
 ) -> http::State {
     let version = config.whatsapp.version.map(|(a, b, c)| format!("{a}.{b}.{c}"));
     http::State {
@@ -223,6 +240,7 @@ pub fn http_state(
         expose_tokens: config.auth.expose_in_fetch_instances,
         rates: Rates::new(config.limits.rate),
         known: http::Known::default(),
+        failures,
         server: config.server.clone(),
         metrics: config.metrics.clone(),
         business: config.business.clone(),

@@ -85,7 +85,7 @@ impl Error {
     }
 
     /// `response.message` of each.
-    fn message(&self) -> Value {
+    pub(super) fn message(&self) -> Value {
         let one = |text: String| json!([text]);
         match self {
             Self::Unauthorized => json!("Unauthorized"),

@@ -8,8 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Error, State, routes};
 use crate::auth;
 use crate::config::metrics::Credentials;
+use crate::domain::ConnectionState;
 use crate::instance::Handle;
 use crate::telemetry::evolution::{self, InstanceGauge};
+use crate::telemetry::metrics::{INSTANCES, STATE};
 
 /// The page, for those whom the operator lets see it.
 pub async fn handle(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Error> {
@@ -37,10 +39,14 @@ fn presented(request: &HttpRequest, wanted: &Credentials) -> bool {
     scheme.eq_ignore_ascii_case(b"basic ") && auth::same(&decoded, wanted.as_bytes())
 }
 
-/// The gauges that dashboards of Evolution API read.
+/// The gauges that dashboards of Evolution API read; ours are brought up to date on the way.
 fn instances(state: &State) -> String {
     let mut all = state.registry.all();
     all.sort_by(|left, right| left.name().cmp(right.name()));
+    for state in [ConnectionState::Open, ConnectionState::Connecting, ConnectionState::Close] {
+        let count = all.iter().filter(|handle| handle.state() == state).count();
+        metrics::gauge!(INSTANCES, STATE => state.as_str()).set(u32::try_from(count).unwrap_or(u32::MAX));
+    }
     let gauge = |handle: &Handle| InstanceGauge {
         instance: handle.name().to_string(),
         integration: handle.integration().to_owned(),

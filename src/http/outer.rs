@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::cors::{self, Verdict};
 use super::path::Index;
-use super::{Error, State, measure};
+use super::{Error, State, failures, measure};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken from a client.
@@ -50,7 +50,11 @@ pub(super) async fn outer(
     } else {
         let handled = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind();
         match handled.instrument(span).await {
-            Ok(answered) => answered?.map_into_left_body(),
+            Ok(answered) => {
+                let answered = answered?;
+                failures::report(&state, route, method, &answered);
+                answered.map_into_left_body()
+            }
             Err(_) => {
                 tracing::error!(route, method, "a handler panicked");
                 measure::record(route, method, 500, began.elapsed());

@@ -10,7 +10,8 @@ use actix_web::{App, HttpServer, web};
 
 use super::path::Index;
 use super::routes::{self, TABLE};
-use super::{State, outer};
+use super::{State, outer, tls};
+use crate::config::server::Tls;
 
 /// How long an idle connection of a client is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -26,12 +27,14 @@ pub struct Options {
     pub body_bytes: usize,
     /// How long a stop waits for requests under way.
     pub stop_deadline: Duration,
+    /// The files for HTTPS; plain HTTP when absent.
+    pub tls: Option<Tls>,
 }
 
 /// Serves the API on a listener: the server is a future that the caller runs, the handle ends it.
 ///
 /// # Errors
-/// When the listener cannot be used.
+/// When the listener or the TLS files cannot be used.
 pub fn serve(
     listener: TcpListener,
     options: &Options,
@@ -50,9 +53,12 @@ pub fn serve(
         .tcp_nodelay(true)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_DEADLINE)
-        .shutdown_timeout(options.stop_deadline.as_secs())
-        .listen(listener)?
-        .run();
+        .shutdown_timeout(options.stop_deadline.as_secs());
+    let server = match &options.tls {
+        Some(files) => server.listen_rustls_0_23(listener, tls::server_config(files)?)?,
+        None => server.listen(listener)?,
+    };
+    let server = server.run();
     let handle = server.handle();
     Ok((server, handle))
 }

@@ -12,6 +12,7 @@ use crate::db::Database;
 use crate::instance::Registry;
 use crate::lifecycle;
 use crate::limits::Rates;
+use crate::webhook::Reporter;
 
 /// What the node says about itself to everybody.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +40,8 @@ pub struct State {
     pub rates: Rates,
     /// Numbers that were looked up lately.
     pub known: Known,
+    /// Where failed calls are reported, when they are.
+    pub failures: Option<Reporter>,
     /// The HTTP server's section.
     pub server: config::Server,
     /// The metrics page's section.

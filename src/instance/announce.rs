@@ -14,6 +14,7 @@ use crate::db::InstanceUpdate;
 use crate::domain::instance::Disconnection;
 use crate::domain::{ConnectionState, EventKind, Jid};
 use crate::events::{Routed, Write};
+use crate::telemetry::metrics::{PAIRINGS_COMPLETED, PAIRINGS_STARTED};
 
 /// The label of the metric that counts ends of connections.
 pub(super) const fn label(end: &End) -> &'static str {
@@ -56,7 +57,7 @@ pub(super) async fn paired(handle: &Handle, jid: Jid, lid: Option<Jid>) {
         owner_lid: Some(lid.map(|lid| lid.to_string())),
         ..InstanceUpdate::default()
     };
-    metrics::counter!(crate::telemetry::metrics::PAIRINGS_COMPLETED).increment(1);
+    metrics::counter!(PAIRINGS_COMPLETED).increment(1);
     record(handle, Some(update), Vec::new()).await;
     // Deliveries name the account, and may remember that there was none.
     (handle.0.endpoint_changed)(handle.id()).await;
@@ -186,6 +187,9 @@ pub(super) async fn qr(handle: &Handle, code: &str, base64: &str, count: u32) {
     let kept = handle.0.view.borrow().qr.as_ref().and_then(|qr| qr.pairing_code.clone());
     let shown = Qr { code: code.into(), base64: base64.into(), pairing_code: kept, count };
     handle.0.view.send_modify(|view| view.qr = Some(shown.clone()));
+    if count == 1 {
+        metrics::counter!(PAIRINGS_STARTED).increment(1);
+    }
     qr_event(handle, &shown).await;
 }
 

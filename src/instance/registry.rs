@@ -48,6 +48,8 @@ pub struct Options {
     pub stop_deadline: Duration,
     /// How long an instance may be closed before it is deleted; `None` is for ever.
     pub delete_closed_after: Option<Duration>,
+    /// Whether that covers instances that never were connected.
+    pub delete_never_connected: bool,
     /// Proxy of instances without one of their own.
     pub proxy: Option<Proxy>,
 }

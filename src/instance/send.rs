@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Error;
@@ -12,6 +13,7 @@ use crate::channel::{self, Prepared};
 use crate::domain::message::present;
 use crate::domain::{Event, EventKind, MessageStatus, StoredMessage};
 use crate::events::{Routed, Unread, Write};
+use crate::telemetry::metrics::{KIND, OUTCOME, SEND_DURATION, SENDS};
 
 /// How a send is made, beside what is sent.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +52,7 @@ impl Handle {
     /// WhatsApp refused, which is on record then as `ERROR`.
     pub async fn send(&self, prepared: Prepared, how: Send) -> Result<Sent, Error> {
         let working = self.enter()?;
+        let began = Instant::now();
         if let Some(key) = &how.idempotency_key
             && let Some(sent) = self.repeated(key, &prepared).await?
         {
@@ -74,22 +77,19 @@ impl Handle {
             Ok(()) => {
                 let told = self.told(&message)?;
                 self.answered(&message, MessageStatus::ServerAck, told).await?;
-                metrics::counter!(crate::telemetry::metrics::SENDS, "kind" => "text", "outcome" => "sent")
-                    .increment(1);
+                measured("sent", began);
                 Ok(Sent { message, repeated: false })
             }
             // Whether it left is unknown: the row stays `PENDING`, and a late acknowledgement moves it on.
             Err(channel::Error::Timeout) => {
                 let told = self.told(&message)?;
                 self.answered(&message, MessageStatus::Pending, told).await?;
-                metrics::counter!(crate::telemetry::metrics::SENDS, "kind" => "text", "outcome" => "unknown")
-                    .increment(1);
+                measured("unknown", began);
                 Ok(Sent { message, repeated: false })
             }
             Err(error) => {
                 self.answered(&message, MessageStatus::Error, Vec::new()).await?;
-                metrics::counter!(crate::telemetry::metrics::SENDS, "kind" => "text", "outcome" => "failed")
-                    .increment(1);
+                measured("failed", began);
                 Err(error.into())
             }
         }
@@ -150,4 +150,9 @@ impl Handle {
             .map(|event| self.0.journal.routed(event))
             .map_err(|error| Error::Channel(channel::Error::Protocol(error.to_string())))
     }
+}
+
+fn measured(outcome: &'static str, began: Instant) {
+    metrics::counter!(SENDS, KIND => "text", OUTCOME => outcome).increment(1);
+    metrics::histogram!(SEND_DURATION, KIND => "text").record(began.elapsed());
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::handle::Handle;
 use super::registry::Registry;
 
 /// Time between two rounds.
@@ -26,9 +27,12 @@ impl Registry {
         if let Some(limit) = self.0.options.delete_closed_after {
             let (now, limit) =
                 (self.0.deps.clock.now_ms(), i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
-            for handle in
-                self.all().into_iter().filter(|handle| handle.closed_for(now).is_some_and(|ms| ms > limit))
-            {
+            let never_too = self.0.options.delete_never_connected;
+            let overdue = |handle: &Handle| {
+                handle.closed_for(now).is_some_and(|ms| ms > limit)
+                    && (never_too || handle.view().owner.is_some())
+            };
+            for handle in self.all().into_iter().filter(overdue) {
                 tracing::info!(instance = %handle.name(), "deleted, because it was closed for too long");
                 if let Err(error) = self.delete(&handle).await {
                     tracing::warn!(instance = %handle.name(), %error, "an instance could not be deleted");

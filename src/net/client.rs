@@ -11,7 +11,7 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::resolve::{Guarded, check_all};
-use super::{Body, Download, Egress, Error, Lookup, Proxy, system_lookup, tls};
+use super::{Body, Download, Egress, Error, Lookup, Proxy, Trust, system_lookup, tls};
 
 /// The slowest upload that is waited for, in bytes per second.
 pub const SLOWEST: u64 = 32 << 10;
@@ -32,6 +32,8 @@ pub struct Options {
     pub max_download: u64,
     /// Redirects to follow; with 0 the redirect itself is the answer.
     pub redirects: usize,
+    /// Whose certificates are accepted.
+    pub trust: Trust,
     /// Where requests may go.
     pub egress: Egress,
     /// The only way out, when set.
@@ -50,6 +52,7 @@ impl Default for Options {
             // WhatsApp's own limit for a file.
             max_download: 2 << 30,
             redirects: 5,
+            trust: Trust::PublicRoots,
             egress: Egress::public(),
             proxy: None,
             lookup: system_lookup(),
@@ -101,7 +104,7 @@ impl Client {
     /// # Errors
     /// [`Error::InvalidProxy`], [`Error::Refused`] for a proxy whose address is not allowed.
     pub fn new(options: Options) -> Result<Self, Error> {
-        let mut tls = tls::client_config().map_err(|e| Error::Connect(e.to_string()))?;
+        let mut tls = tls::client_config(&options.trust).map_err(|e| Error::Connect(e.to_string()))?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let guarded = Guarded { lookup: Arc::clone(&options.lookup), egress: options.egress.clone() };
         #[expect(clippy::disallowed_methods, reason = "the room that the others are sent to")]

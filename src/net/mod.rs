@@ -22,5 +22,5 @@ pub use error::Error;
 pub use proxy::{Protocol, Proxy};
 pub use reqwest::{Method, StatusCode, header};
 pub use resolve::{Lookup, system_lookup};
-pub use tls::install_crypto;
+pub use tls::{Trust, install_crypto};
 pub use url::Url;

@@ -38,9 +38,9 @@ pub const PAIRINGS_COMPLETED: &str = "waggle_pairings_completed_total";
 pub const HTTP_REQUESTS: &str = "waggle_http_requests_total";
 /// Time to answer a request, by [`ROUTE`] and [`METHOD`].
 pub const HTTP_DURATION: &str = "waggle_http_request_duration_seconds";
-/// Changes in one commit, by [`WRITER`].
+/// Units of work in one commit of the database's writer.
 pub const COMMIT_BATCH_SIZE: &str = "waggle_commit_batch_size";
-/// Time of one commit, by [`WRITER`].
+/// Time of one commit of the database's writer.
 pub const COMMIT_DURATION: &str = "waggle_commit_duration_seconds";
 /// Ephemeral events that nobody could take in time, by [`SINK`].
 pub const DROPPED_EVENTS: &str = "waggle_dropped_events_total";
@@ -51,7 +51,7 @@ pub const SIMULATOR_BUILD: &str = "waggle_simulator_build";
 pub const STATE: &str = "state";
 /// Label: kind of a message.
 pub const KIND: &str = "kind";
-/// Label: how something ended; see [`outcome`].
+/// Label: how something ended.
 pub const OUTCOME: &str = "outcome";
 /// Label: sink of events.
 pub const SINK: &str = "sink";
@@ -63,20 +63,6 @@ pub const ROUTE: &str = "route";
 pub const METHOD: &str = "method";
 /// Label: HTTP status.
 pub const STATUS: &str = "status";
-/// Label: which group commit.
-pub const WRITER: &str = "writer";
-
-/// Values of [`OUTCOME`].
-pub mod outcome {
-    /// It worked.
-    pub const OK: &str = "ok";
-    /// It failed, and may be tried again.
-    pub const FAILED: &str = "failed";
-    /// The other side refused it for good.
-    pub const REJECTED: &str = "rejected";
-    /// No answer in time.
-    pub const TIMEOUT: &str = "timeout";
-}
 
 /// What kind of metric a [`Definition`] is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,8 +128,8 @@ pub const DEFINITIONS: &[Definition] = &[
     counter(PAIRINGS_COMPLETED, &[], "Pairings that ended with a connected phone"),
     counter(HTTP_REQUESTS, &[ROUTE, METHOD, STATUS], "Requests answered by route, method and status"),
     spread(HTTP_DURATION, Unit::Seconds, &[ROUTE, METHOD], "Time to answer a request"),
-    spread(COMMIT_BATCH_SIZE, Unit::Count, &[WRITER], "Changes in one commit"),
-    spread(COMMIT_DURATION, Unit::Seconds, &[WRITER], "Time of one commit"),
+    spread(COMMIT_BATCH_SIZE, Unit::Count, &[], "Units of work in one commit"),
+    spread(COMMIT_DURATION, Unit::Seconds, &[], "Time of one commit"),
     counter(DROPPED_EVENTS, &[SINK], "Ephemeral events that nobody could take in time"),
     level(SIMULATOR_BUILD, Unit::Count, &[], "1 in a build that talks to a simulated WhatsApp only"),
 ];
@@ -233,7 +219,7 @@ mod tests {
             start();
             metrics::counter!(HTTP_REQUESTS, ROUTE => "/", METHOD => "GET", STATUS => "200").increment(2);
             metrics::histogram!(HTTP_DURATION, ROUTE => "/", METHOD => "GET").record(0.004);
-            metrics::histogram!(COMMIT_BATCH_SIZE, WRITER => "outbox").record(3.0);
+            metrics::histogram!(COMMIT_BATCH_SIZE).record(3.0);
         });
         exporter.upkeep();
         let page = exporter.render();
@@ -242,7 +228,7 @@ mod tests {
             "# TYPE waggle_http_requests_total counter",
             r#"waggle_http_requests_total{route="/",method="GET",status="200"} 2"#,
             r#"waggle_http_request_duration_seconds_bucket{route="/",method="GET",le="0.005"} 1"#,
-            r#"waggle_commit_batch_size_bucket{writer="outbox",le="4"} 1"#,
+            r#"waggle_commit_batch_size_bucket{le="4"} 1"#,
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
         }

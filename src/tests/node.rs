@@ -23,6 +23,8 @@ mod instances;
 mod messages;
 #[path = "node/pairing.rs"]
 mod pairing;
+#[path = "node/serving.rs"]
+mod serving;
 #[path = "node/tenancy.rs"]
 mod tenancy;
 #[path = "node/webhooks.rs"]

@@ -121,7 +121,7 @@ pub(super) fn origin(url: &str) -> Option<String> {
 }
 
 /// RFC 3339 with milliseconds.
-fn date_time(millis: i64) -> String {
+pub(super) fn date_time(millis: i64) -> String {
     DateTime::from_timestamp_millis(millis).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 

@@ -13,6 +13,7 @@ use whatsapp_rust::bot::Bot;
 use super::acks::Acks;
 use super::address::Pairs;
 use super::intake::Intake;
+use super::transport::Trouble;
 use crate::channel::{Channel, End, Error, Messages, Numbers, Pairing, Presence, Seat, Signal, Unsupported};
 use crate::domain::Jid;
 
@@ -29,6 +30,7 @@ pub struct Context {
     pub acks: Acks,
     pub intake: Intake,
     pub opened: AtomicBool,
+    pub trouble: Trouble,
     /// Cancelled when the connection is over.
     pub over: CancellationToken,
     /// Weak, because the client holds this context as its hook and as its subscriber.
@@ -65,6 +67,7 @@ impl Context {
             acks: Acks::default(),
             intake,
             opened: AtomicBool::new(false),
+            trouble: Trouble::default(),
             over: CancellationToken::new(),
             client: OnceLock::new(),
             end: Mutex::new(None),
@@ -152,7 +155,7 @@ impl Channel for Connection {
         end.unwrap_or_else(|| {
             let opened = self.context.opened.load(Ordering::SeqCst);
             let why = if opened { "the connection was lost" } else { "no connection could be made" };
-            End::Lost(why.to_owned())
+            End::Lost(self.context.trouble.reason().unwrap_or_else(|| why.to_owned()))
         })
     }
 

@@ -108,10 +108,15 @@ impl channel::Factory for Factory {
         let backend = Backend::new(Arc::clone(&self.store), owner, on_fenced);
         let http = WhatsAppHttp::new(http, self.main.clone());
         let version = self.versions.current(http.clone().shared()).await;
+        let transport = self
+            .transport
+            .clone()
+            .through(proxy, self.options.egress.clone())
+            .telling(context.trouble.clone());
         let mut builder = Bot::builder()
             .with_version(version)
             .with_backend_arc(Arc::new(backend))
-            .with_transport_factory(self.transport.clone().through(proxy, self.options.egress.clone()))
+            .with_transport_factory(transport)
             .with_http_client(http)
             .with_runtime(MainRuntime::new(self.main.clone()))
             .with_cache_config(caches())

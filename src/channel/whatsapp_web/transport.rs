@@ -1,7 +1,7 @@
 //! The socket to WhatsApp: websocket over TLS over TCP, perhaps through the instance's proxy.
 //! The library's own transport has no proxy, and leaves Nagle's algorithm on.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -41,6 +41,22 @@ pub struct Factory {
     egress: Egress,
     connect_timeout: Duration,
     spawn: Spawner,
+    trouble: Trouble,
+}
+
+/// Why the last attempt to connect failed. The library tells it to its log only.
+#[derive(Clone, Default)]
+pub struct Trouble(Arc<std::sync::Mutex<Option<String>>>);
+
+impl Trouble {
+    /// The reason, if the last attempt failed.
+    pub fn reason(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, reason: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+    }
 }
 
 impl Factory {
@@ -53,7 +69,14 @@ impl Factory {
         if !matches!(url.scheme(), "ws" | "wss") || url.host_str().is_none() {
             return Err(anyhow!("the URL of WhatsApp must begin with wss:// or ws://"));
         }
-        Ok(Self { url, proxy: None, egress: Egress::open(), connect_timeout: Duration::from_secs(15), spawn })
+        Ok(Self {
+            url,
+            proxy: None,
+            egress: Egress::open(),
+            connect_timeout: Duration::from_secs(15),
+            spawn,
+            trouble: Trouble::default(),
+        })
     }
 
     /// Connects through a proxy and in no other way; `egress` says which addresses a proxy may
@@ -62,6 +85,13 @@ impl Factory {
     pub fn through(mut self, proxy: Option<Proxy>, egress: Egress) -> Self {
         self.egress = if proxy.is_some() { egress } else { Egress::open() };
         self.proxy = proxy;
+        self
+    }
+
+    /// Notes there why an attempt failed.
+    #[must_use]
+    pub fn telling(mut self, trouble: Trouble) -> Self {
+        self.trouble = trouble;
         self
     }
 
@@ -97,7 +127,9 @@ impl Factory {
 #[async_trait]
 impl TransportFactory for Factory {
     async fn create_transport(&self) -> Result<(Arc<dyn Transport>, Receiver<TransportEvent>)> {
-        let (sink, stream) = self.open().await?.split();
+        let opened = self.open().await;
+        self.trouble.note(opened.as_ref().err().map(|error| format!("{error:#}")));
+        let (sink, stream) = opened?.split();
         let (events, received) = async_channel::bounded(EVENTS);
         // The capacity is fresh, so this cannot fail.
         let _ = events.try_send(TransportEvent::Connected);

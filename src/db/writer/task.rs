@@ -17,6 +17,7 @@ use super::{Outcome, Unit, check};
 use crate::db::error::Cause;
 use crate::db::pools::Pools;
 use crate::db::{Error, Options, OutboxRow};
+use crate::telemetry::metrics::{COMMIT_BATCH_SIZE, COMMIT_DURATION};
 
 /// How long an unavailable database is tried again before the units fail.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -101,9 +102,9 @@ impl Task {
         if units.is_empty() {
             return;
         }
-        histogram!("waggle_commit_batch_units").record(u32::try_from(units.len()).unwrap_or(u32::MAX));
+        histogram!(COMMIT_BATCH_SIZE).record(u32::try_from(units.len()).unwrap_or(u32::MAX));
         self.write_all(&units, &mut done).await;
-        histogram!("waggle_commit_seconds").record(started.elapsed());
+        histogram!(COMMIT_DURATION).record(started.elapsed());
     }
 
     /// Writes the units in order. A batch that fails for its content is halved until the unit

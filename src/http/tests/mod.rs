@@ -5,3 +5,4 @@ mod keys;
 mod messages;
 mod server;
 mod support;
+mod sweep;

@@ -184,6 +184,9 @@ impl Messages for Played {
 pub(super) struct Node {
     pub(super) state: Arc<State>,
     pub(super) stage: Arc<Stage>,
+    pub(super) clock: ManualClock,
+    options: crate::instance::Options,
+    deps: Deps,
     _lifecycle: Lifecycle,
     _folder: tempfile::TempDir,
 }
@@ -232,10 +235,11 @@ impl Node {
             dials_per_second: 0,
             pairing_concurrency: 1,
             stop_deadline: Duration::from_secs(1),
-            delete_closed_after: None,
+            delete_closed_after: config.instances.delete_after,
+            delete_never_connected: config.instances.delete_temporary,
             proxy: None,
         };
-        let registry = Registry::new(options, deps);
+        let registry = Registry::new(options.clone(), deps.clone());
         let state = State {
             registry,
             database,
@@ -243,6 +247,7 @@ impl Node {
             expose_tokens: config.auth.expose_in_fetch_instances,
             rates: Rates::new(config.limits.rate),
             known: Default::default(),
+            failures: None,
             server: config.server,
             metrics: config.metrics,
             business: config.business,
@@ -252,7 +257,14 @@ impl Node {
             render_metrics: Arc::new(|| "# recorded\n".into()),
             draining: Arc::default(),
         };
-        Self { state: Arc::new(state), stage, _lifecycle: lifecycle, _folder: folder }
+        Self { state: Arc::new(state), stage, clock, options, deps, _lifecycle: lifecycle, _folder: folder }
+    }
+
+    /// The instances as a restarted node loads them.
+    pub(super) async fn reloaded(&self) -> Registry {
+        let registry = Registry::new(self.options.clone(), self.deps.clone());
+        registry.load().await.unwrap();
+        registry
     }
 
     /// Sends one request to a fresh application.

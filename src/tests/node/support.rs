@@ -2,9 +2,10 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wa_sim::receiver::Receiver;
@@ -32,6 +33,7 @@ pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>
 pub struct Node {
     child: Child,
     port: u16,
+    scheme: &'static str,
     environment: Vec<(String, String)>,
     log: PathBuf,
     _folder: TempDir,
@@ -77,10 +79,14 @@ impl Node {
         .into();
         environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let log = folder.path().join("log");
-        let client =
-            net::Client::new(net::Options { egress: Egress::open(), ..net::Options::default() }).unwrap();
+        let (scheme, trust) = match more.iter().find(|(name, _)| *name == "SSL_CONF_FULLCHAIN") {
+            Some((_, path)) => ("https", net::Trust::Exactly(own_certificate(path))),
+            None => ("http", net::Trust::PublicRoots),
+        };
+        let options = net::Options { egress: Egress::open(), trust, ..net::Options::default() };
+        let client = net::Client::new(options).unwrap();
         let child = spawn(&environment, &log);
-        let node = Self { child, port, environment, log, _folder: folder, client };
+        let node = Self { child, port, scheme, environment, log, _folder: folder, client };
         node.ready().await;
         node
     }
@@ -91,6 +97,13 @@ impl Node {
             (status == 200).then_some(())
         })
         .await;
+    }
+
+    /// Another command of the binary, in the node's environment.
+    pub fn run(&self, command: &str) -> Output {
+        let environment = self.environment.iter().cloned();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_waggle"));
+        child.env_clear().envs(environment).arg(command).output().unwrap()
     }
 
     /// SIGKILL, at once.
@@ -131,7 +144,7 @@ impl Node {
         key: Option<&str>,
         body: Option<Vec<u8>>,
     ) -> Option<(u16, String)> {
-        let url = Url::parse(&format!("http://127.0.0.1:{}{path}", self.port)).unwrap();
+        let url = Url::parse(&format!("{}://127.0.0.1:{}{path}", self.scheme, self.port)).unwrap();
         let mut request = net::Request::new(method, url);
         if let Some(key) = key {
             request.headers.insert("apikey", HeaderValue::from_str(key).unwrap());
@@ -199,6 +212,10 @@ impl Node {
         let found = self.post(&format!("/chat/findMessages/{name}"), filter).await;
         found["messages"]["records"].as_array().unwrap().clone()
     }
+}
+
+fn own_certificate(path: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_file(path).unwrap()
 }
 
 fn spawn(environment: &[(String, String)], log: &PathBuf) -> Child {
