@@ -2,7 +2,8 @@
 //!
 //! Each instance has a queue. One task per busy instance applies it in order, everything that has
 //! gathered as one batch; a durable batch waits in the same queue, so nothing overtakes. Reads look
-//! at the queue first. An empty durable batch waits for all before it: a flush.
+//! at the queue first. An empty durable batch waits for all before it: a flush. Relaxed batches wait
+//! a moment for a durable one, to share its commit: most of them follow one or precede the next.
 //!
 //! A store that is unavailable is tried again for a few seconds. Then what is queued is given up:
 //! the durable batches in it fail, or, with none, the next durable one does; relaxed ones fail
@@ -16,7 +17,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dashmap::DashMap;
 use futures::future::BoxFuture;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::overlay::{Overlay, Queued};
 use super::{Batch, Change, Durability, Error, Kind, Owner, Store};
@@ -32,6 +33,8 @@ const TRIES: [Duration; 5] = [
 ];
 /// Most changes in one batch for the store.
 const TOGETHER: usize = 1024;
+/// Relaxed batches of one instance that are enough company for each other.
+const CROWD: usize = 64;
 
 /// Bounds of the queues of all instances together; a full one makes callers wait.
 #[derive(Clone, Copy, Debug)]
@@ -40,11 +43,13 @@ pub struct Options {
     pub batches: usize,
     /// Bytes of keys and values.
     pub bytes: usize,
+    /// How long relaxed batches wait for a durable one.
+    pub linger: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { batches: 8192, bytes: 64 << 20 }
+        Self { batches: 8192, bytes: 64 << 20, linger: Duration::from_millis(20) }
     }
 }
 
@@ -65,6 +70,8 @@ struct Shared {
     /// In units of [`UNIT`] bytes.
     bytes: Arc<Semaphore>,
     most_units: u32,
+    most_batches: usize,
+    linger: Duration,
 }
 
 const UNIT: usize = 1024;
@@ -77,6 +84,8 @@ struct Lane {
     next: u64,
     /// A task is at work.
     busy: bool,
+    /// Told when what waits should not wait longer.
+    urgent: Arc<Notify>,
     /// A relaxed batch under this claim was lost, and nobody was told yet.
     lost: Option<(Fence, Failure)>,
 }
@@ -132,12 +141,15 @@ impl WriteBehind {
         spawn: Spawner,
     ) -> Self {
         let most_units = u32::try_from(options.bytes.div_ceil(UNIT).max(1)).unwrap_or(u32::MAX);
+        let most_batches = options.batches.max(1);
         let shared = Shared {
             inner,
             lanes: DashMap::new(),
-            batches: Arc::new(Semaphore::new(options.batches.max(1))),
+            batches: Arc::new(Semaphore::new(most_batches)),
             bytes: Arc::new(Semaphore::new(most_units as usize)),
             most_units,
+            most_batches,
+            linger: options.linger,
         };
         Self { shared: Arc::new(shared), spawn, clock }
     }
@@ -165,6 +177,9 @@ impl WriteBehind {
             done: durable.then_some(done),
             _room: room,
         });
+        if self.shared.hurries(&lane) {
+            lane.urgent.notify_one();
+        }
         let idle = !std::mem::replace(&mut lane.busy, true);
         drop(lane);
         if idle {
@@ -250,6 +265,14 @@ impl Lane {
 }
 
 impl Shared {
+    /// Whether what waits should be written at once: somebody waits for it, or there is much of it.
+    fn hurries(&self, lane: &Lane) -> bool {
+        lane.waiting.len() >= CROWD
+            || lane.waiting.iter().any(|waiting| waiting.done.is_some())
+            || self.batches.available_permits() < self.most_batches / 2
+            || self.bytes.available_permits() < self.most_units as usize / 2
+    }
+
     async fn room(&self, changes: &[Change]) -> Result<(OwnedSemaphorePermit, OwnedSemaphorePermit), Error> {
         let bytes: usize = changes.iter().map(weight).sum();
         // A batch larger than all the room has it alone.
@@ -278,6 +301,7 @@ struct Work {
 
 impl Work {
     async fn run(mut self) {
+        self.linger().await;
         while let Some(taken) = self.next() {
             let owner = Owner { instance: self.instance, fence: taken.first().map_or(Fence(0), |w| w.fence) };
             // In here until it is over, so that a task that is dropped half-way says so.
@@ -295,8 +319,27 @@ impl Work {
                 }
                 Err(failure) => lane.fail(taken, &failure),
             }
+            drop(lane);
+            self.linger().await;
         }
         self.over = true;
+    }
+
+    /// Waits while only relaxed batches wait, and not for long.
+    async fn linger(&self) {
+        let company = async {
+            loop {
+                let urgent = match self.shared.lanes.get(&self.instance) {
+                    Some(lane) if !lane.waiting.is_empty() && !self.shared.hurries(&lane) => {
+                        Arc::clone(&lane.urgent)
+                    }
+                    _ => return,
+                };
+                // Told once too often is looked at again.
+                urgent.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(self.shared.linger, company).await;
     }
 
     /// Takes what waits; `None` ends the task.

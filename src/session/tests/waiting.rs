@@ -103,8 +103,33 @@ async fn relaxed_returns_before_the_store_and_durable_after_it() {
 }
 
 #[tokio::test]
+async fn relaxed_batches_wait_for_a_durable_one_and_not_for_long() {
+    let (gate, owner) = (Gate::new(PLENTY), owner(1));
+    let store = gate.behind(Options { linger: Duration::from_secs(3600), ..Options::default() });
+    for round in 0..3 {
+        for key in 0..3 {
+            store.apply(owner, batch(key, Durability::Relaxed)).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(gate.calls.load(Ordering::SeqCst), round);
+        store.apply(owner, batch(3, Durability::Durable)).await.unwrap();
+        assert_eq!(gate.calls.load(Ordering::SeqCst), round + 1, "one commit for all four");
+    }
+    let store = gate.behind(Options { linger: Duration::from_millis(1), ..Options::default() });
+    store.apply(owner, batch(4, Durability::Relaxed)).await.unwrap();
+    let written = async {
+        while gate.calls.load(Ordering::SeqCst) < 4 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), written).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_full_queue_makes_callers_wait() {
-    for options in [Options { batches: 3, bytes: PLENTY }, Options { batches: 100, bytes: 3 * 1024 }] {
+    let few = Options { batches: 3, bytes: PLENTY, ..Options::default() };
+    let small = Options { batches: 100, bytes: 3 * 1024, ..Options::default() };
+    for options in [few, small] {
         let (gate, owner) = (Gate::new(0), owner(1));
         let store = gate.behind(options);
         for key in 0..3 {
