@@ -28,6 +28,7 @@ mod pairing;
 mod phone;
 pub mod receiver;
 mod relay;
+pub mod sequence;
 mod session;
 mod simulator;
 mod task;

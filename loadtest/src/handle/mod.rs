@@ -3,6 +3,7 @@
 pub(crate) mod contacts;
 pub(crate) mod devices;
 pub(crate) mod messaging;
+pub(crate) mod sequences;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ pub(crate) mod chat;
 pub(crate) mod contacts;
 pub(crate) mod media;
 pub(crate) mod routes;
+pub(crate) mod sequences;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .merge(chat::router(world.clone()))
         .merge(media::router(world))
         .merge(admin::router(handle.clone()))
+        .merge(sequences::router(handle.clone()))
         .merge(contacts::router(handle))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
 }

@@ -18,6 +18,7 @@ GET  /admin/contacts                     contacts
 POST /admin/contacts                     {phone?, name?, autoReceipt?, autoRead?, autoReply?, useLid?}
 GET  /admin/contacts/{phone}/received    ?after=SEQ: {total, messages: [...]} in order
 GET  /admin/contacts/{phone}/signals     receipts, chat states and call actions that reached the contact
+GET  /admin/sequences                    ?run=NUMBER: what contacts received of the numbered texts of a load run
 POST /admin/contacts/{phone}/send        {to, text, count?, rate?, quoted?: {id, participant, text}, extended?}; {n} in text
 POST /admin/contacts/{phone}/edit        {to, id, text}
 POST /admin/contacts/{phone}/revoke      {to, id}

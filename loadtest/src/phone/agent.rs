@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::sequence::Sequences;
+
 /// Automatic behaviour of a contact.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -70,6 +72,8 @@ pub(crate) struct Agent {
     pub(crate) received: VecDeque<Received>,
     pub(crate) received_total: u64,
     pub(crate) signals: VecDeque<Signalled>,
+    /// Numbered texts that arrived.
+    pub(crate) sequences: Sequences,
     /// Last messages sent, for retry receipts: id to receiving account and padded plaintext.
     pub(crate) sent: HashMap<String, Sent>,
     pub(crate) sent_order: VecDeque<String>,

@@ -120,6 +120,7 @@ fn record(
     text: Option<String>,
     refers_to: Option<String>,
 ) -> u64 {
+    target.agent().sequences.observe(kind, text.as_deref());
     let received = Received {
         seq: 0,
         id: id.to_owned(),
