@@ -23,6 +23,8 @@ mod error;
 mod handle;
 mod http;
 mod iq;
+#[cfg(feature = "load")]
+pub mod load;
 mod options;
 mod pairing;
 mod phone;

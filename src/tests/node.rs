@@ -19,6 +19,8 @@ mod calls;
 mod durability;
 #[path = "node/instances.rs"]
 mod instances;
+#[path = "node/load.rs"]
+mod load;
 #[path = "node/messages.rs"]
 mod messages;
 #[path = "node/pairing.rs"]

@@ -1,0 +1,194 @@
+//! The arguments that all scenarios have.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::ensure;
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use crate::load::api::Endpoint;
+use crate::load::objective::{Objective, duration};
+use crate::load::progress::Progress;
+use crate::load::run::{NodesAt, Setup, SimulatorAt};
+use crate::load::scenario::Scenario;
+use crate::load::world::Options;
+
+/// What is loaded.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Nodes and simulator")]
+pub struct Target {
+    /// A running node, such as http://10.0.0.7:8080; may be given more than once for a cluster. They must
+    /// be linked to the simulator, which --simulator or --simulator-listen names
+    #[arg(long = "url", value_name = "URL", requires = "api_key")]
+    urls: Vec<Endpoint>,
+    /// Global key of the running nodes
+    #[arg(long, value_name = "KEY", env = "AUTHENTICATION_API_KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// Process of a running node on this machine, whose memory and processor time are measured; may be given
+    /// more than once
+    #[arg(long = "pid", value_name = "PID", requires = "urls")]
+    pids: Vec<u32>,
+    /// Binary of the node to start; the one beside this program when it is not named
+    #[arg(long, value_name = "PATH", env = "WAGGLE_BIN", conflicts_with = "urls")]
+    waggle: Option<PathBuf>,
+    /// A variable of the started node's environment; may be given more than once
+    #[arg(long = "node-env", value_name = "NAME=VALUE", value_parser = variable, conflicts_with = "urls")]
+    node_env: Vec<(String, String)>,
+    /// A running simulator, such as http://10.0.0.8:4001; without it one is started in this process
+    #[arg(long, value_name = "URL")]
+    simulator: Option<Endpoint>,
+    /// Address of the simulator in this process
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", conflicts_with = "simulator")]
+    simulator_listen: SocketAddr,
+    /// Address at which webhooks are received
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    webhook_listen: SocketAddr,
+    /// Where nodes send webhooks, when it is another address than the one that is listened on
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<String>,
+}
+
+/// The instances.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Instances")]
+pub struct Fleet {
+    /// How many are created and paired
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 16)]
+    instances: usize,
+    /// Contacts that write with each; messages of one chat are under way one after another
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    chats: usize,
+    /// What their names begin with
+    #[arg(long, value_name = "TEXT", default_value = "load")]
+    prefix: String,
+    /// Pairings at once; 16 when it is not said, all of them in a pairing storm
+    #[arg(long, value_name = "COUNT")]
+    pairings_at_once: Option<usize>,
+    /// Connections that send
+    #[arg(long, value_name = "COUNT", default_value_t = 16)]
+    connections: usize,
+    /// Give every send an idempotency key, and try again what failed; a takeover always does
+    #[arg(long)]
+    idempotency_keys: bool,
+    /// Share of the webhooks, from 0 to 1, that are refused on purpose
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    webhook_failures: f64,
+    /// What has not arrived after this much silence is lost
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15s")]
+    silence: Duration,
+    /// How long the memory of the nodes may take to settle before it is read; 0s does not wait
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
+    settle: Duration,
+    /// Do not delete the instances; of a started node, keep the folder with data and log
+    #[arg(long)]
+    keep: bool,
+}
+
+/// What all scenarios have.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    fleet: Fleet,
+    /// What must be reached, such as send-p99=50ms, throughput=200/s or rss-per-instance=600KiB; may be
+    /// given more than once. `loadtest measures` lists the names
+    #[arg(long = "objective", value_name = "NAME=LIMIT", help_heading = "Report")]
+    objectives: Vec<Objective>,
+    /// Write the report as JSON, for `loadtest compare`
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub json: Option<PathBuf>,
+    /// Write the report as a page with plots
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub html: Option<PathBuf>,
+    /// Time between two samples of rates, memory and processor time
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", help_heading = "Report")]
+    sample: Duration,
+    /// Show no progress
+    #[arg(long, short, help_heading = "Report")]
+    pub quiet: bool,
+}
+
+impl Common {
+    /// Puts a run together.
+    ///
+    /// # Errors
+    /// When arguments do not go together.
+    pub fn into_setup(
+        self,
+        scenario: &Scenario,
+        interrupt: CancellationToken,
+        progress: Progress,
+    ) -> anyhow::Result<Setup> {
+        let Self { target, fleet, objectives, sample, .. } = self;
+        let nodes = match (target.urls, target.api_key) {
+            (urls, _) if urls.is_empty() => {
+                NodesAt::Own { binary: target.waggle, environment: target.node_env }
+            }
+            (urls, key) => {
+                ensure!(
+                    target.simulator.is_some() || target.simulator_listen.port() != 0,
+                    "the nodes at --url are linked to a simulator: name it with --simulator, or give the \
+                     address where they expect it with --simulator-listen"
+                );
+                NodesAt::Running { endpoints: urls, key: key.unwrap_or_default(), pids: target.pids }
+            }
+        };
+        let storm = matches!(scenario, Scenario::PairingStorm);
+        let takeover = matches!(scenario, Scenario::Takeover(_));
+        let instances = match scenario {
+            Scenario::Talk(_) => 2,
+            Scenario::HttpLimit(_) => 1,
+            _ => fleet.instances.max(1),
+        };
+        let options = Options {
+            instances,
+            chats: fleet.chats.max(1),
+            prefix: fleet.prefix,
+            pairings_at_once: fleet.pairings_at_once.unwrap_or(if storm { instances } else { 16 }),
+            connections: fleet.connections.max(1),
+            silence: fleet.silence,
+            settle: fleet.settle,
+            sample: sample.max(Duration::from_millis(10)),
+            webhook_failures: fleet.webhook_failures,
+            idempotent: fleet.idempotency_keys || takeover,
+            keep: fleet.keep,
+        };
+        Ok(Setup {
+            simulator: match target.simulator {
+                Some(endpoint) => SimulatorAt::There(endpoint),
+                None => SimulatorAt::Here(target.simulator_listen),
+            },
+            nodes,
+            webhook_listen: target.webhook_listen,
+            webhook_url: target.webhook_url,
+            options,
+            objectives,
+            command: command_line(),
+            interrupt,
+            progress,
+        })
+    }
+}
+
+/// The command line, without the key.
+fn command_line() -> String {
+    let mut shown = Vec::new();
+    let mut secret = false;
+    for argument in std::env::args().skip(1) {
+        shown.push(match argument.split_once('=') {
+            _ if secret => "...".to_owned(),
+            Some(("--api-key", _)) => "--api-key=...".to_owned(),
+            _ => argument.clone(),
+        });
+        secret = argument == "--api-key";
+    }
+    format!("loadtest {}", shown.join(" "))
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}

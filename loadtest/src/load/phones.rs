@@ -1,0 +1,169 @@
+//! The simulated WhatsApp: in this process, or another one by its admin interface.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+
+use super::api::{Call, Client, Endpoint};
+use crate::sequence::StreamCheck;
+use crate::{Behaviour, Handle, NewContact, Send};
+
+/// Operates the phones of a simulator.
+#[derive(Clone)]
+pub enum Phones {
+    /// One in this process.
+    Here {
+        /// Its operations.
+        handle: Handle,
+        /// Its chat socket.
+        chat_url: String,
+    },
+    /// Another process.
+    There(Arc<Remote>),
+}
+
+/// The admin interface of a simulator.
+pub struct Remote {
+    endpoints: Arc<[Endpoint]>,
+    idle: Mutex<Vec<Client>>,
+}
+
+impl Remote {
+    async fn call(&self, method: &str, path: &str, body: &str) -> anyhow::Result<Value> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut client = idle.unwrap_or_else(|| Client::new(Arc::clone(&self.endpoints), 0));
+        let answer = client.call(Call { method, path, key: "", idempotency_key: "", body }).await?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+        Ok(answer)
+    }
+}
+
+impl Phones {
+    /// A simulator in another process.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn there(endpoint: Endpoint) -> anyhow::Result<Self> {
+        let remote = Remote { endpoints: [endpoint.clone()].into(), idle: Mutex::default() };
+        let stats = remote.call("GET", "/admin/stats", "").await;
+        stats
+            .with_context(|| format!("the simulator's admin interface at {endpoint}/admin does not work"))?;
+        Ok(Self::There(Arc::new(remote)))
+    }
+
+    /// URL of the chat socket.
+    pub fn chat_url(&self) -> String {
+        match self {
+            Self::Here { chat_url, .. } => chat_url.clone(),
+            Self::There(remote) => format!("ws://{}/ws/chat", remote.endpoints[0].authority()),
+        }
+    }
+
+    /// A phone scans a QR; answers its number.
+    ///
+    /// # Errors
+    /// When nobody shows this code, or not any more.
+    pub async fn scan(&self, code: &str) -> anyhow::Result<String> {
+        match self {
+            Self::Here { handle, .. } => Ok(handle.scan_qr(code, None).await?.phone),
+            Self::There(remote) => {
+                let paired = remote.call("POST", "/admin/mock-phone/scan-qr", code).await?;
+                text(&paired["phone"], "phone")
+            }
+        }
+    }
+
+    /// Creates a contact; answers its number.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn contact(&self) -> anyhow::Result<String> {
+        match self {
+            Self::Here { handle, .. } => {
+                let behaviour = Behaviour { auto_receipt: false, ..Behaviour::default() };
+                Ok(handle.create_contact(NewContact { behaviour, ..NewContact::default() })?.phone)
+            }
+            Self::There(remote) => {
+                let body = json!({"autoReceipt": false}).to_string();
+                text(&remote.call("POST", "/admin/contacts", &body).await?["phone"], "phone")
+            }
+        }
+    }
+
+    /// A contact writes a text.
+    ///
+    /// # Errors
+    /// When it cannot be sent.
+    pub async fn write(&self, from: &str, to: &str, text: String) -> anyhow::Result<()> {
+        match self {
+            Self::Here { handle, .. } => {
+                handle.send(from, Send { to: to.to_owned(), text, ..Send::default() }).await?;
+            }
+            Self::There(remote) => {
+                let path = format!("/admin/contacts/{from}/send");
+                remote.call("POST", &path, &json!({"to": to, "text": text}).to_string()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Numbers of the accounts that have a device that is connected and has logged in.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn online(&self) -> anyhow::Result<HashSet<String>> {
+        match self {
+            Self::Here { handle, .. } => {
+                let accounts = handle.accounts().into_iter();
+                let online =
+                    accounts.filter(|one| one.devices.iter().any(|device| device.online && device.live));
+                Ok(online.map(|account| account.phone).collect())
+            }
+            Self::There(remote) => {
+                let accounts = remote.call("GET", "/admin/accounts", "").await?;
+                let is_live = |device: &Value| device["online"] == true && device["live"] == true;
+                let all = accounts.as_array().map(Vec::as_slice).unwrap_or_default();
+                let online = all
+                    .iter()
+                    .filter(|one| one["devices"].as_array().is_some_and(|all| all.iter().any(is_live)));
+                Ok(online.filter_map(|account| account["phone"].as_str().map(str::to_owned)).collect())
+            }
+        }
+    }
+
+    /// Cuts all connections; answers how many there were.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn drop_all(&self) -> anyhow::Result<u64> {
+        match self {
+            Self::Here { handle, .. } => Ok(handle.drop_all() as u64),
+            Self::There(remote) => {
+                let told = remote.call("POST", "/admin/devices/drop-all", "").await?;
+                told["dropped"].as_u64().context("the simulator tells no number")
+            }
+        }
+    }
+
+    /// What contacts received of the streams of a run.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn sequences(&self, run: u32) -> anyhow::Result<Vec<StreamCheck>> {
+        match self {
+            Self::Here { handle, .. } => Ok(handle.sequences(run)),
+            Self::There(remote) => {
+                let told = remote.call("GET", &format!("/admin/sequences?run={run}"), "").await?;
+                Ok(serde_json::from_value(told)?)
+            }
+        }
+    }
+}
+
+fn text(value: &Value, what: &str) -> anyhow::Result<String> {
+    let text = value.as_str().unwrap_or_default();
+    ensure!(!text.is_empty(), "the simulator tells no {what}");
+    Ok(text.to_owned())
+}

@@ -1,0 +1,191 @@
+//! What a run does with its instances.
+
+pub mod burst;
+pub mod http_limit;
+pub mod noisy_neighbour;
+pub mod ramp;
+pub mod reconnect_storm;
+pub mod steady;
+pub mod takeover;
+pub mod talk;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::measure::Measures;
+use super::objective::{Objective, duration};
+use super::report::Step;
+use super::schedule::Plan;
+use super::traffic::{Kind, Traffic};
+use super::world::World;
+
+/// How many messages flow.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Rates {
+    /// Texts per second that contacts write, over all instances
+    #[arg(long, value_name = "RATE", default_value_t = 20.0)]
+    pub rate_in: f64,
+    /// Texts per second that instances send, over all instances
+    #[arg(long, value_name = "RATE", default_value_t = 20.0)]
+    pub rate_out: f64,
+    /// Kinds of message, in turn
+    #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',', default_value = "text")]
+    pub kinds: Vec<Kind>,
+}
+
+impl Rates {
+    /// All messages of some time.
+    pub fn steady(&self, time: Duration) -> Traffic {
+        let traffic = Traffic::texts(Plan::steady(self.rate_in, time), Plan::steady(self.rate_out, time));
+        Traffic { kinds: self.kinds.clone(), ..traffic }
+    }
+}
+
+/// How long messages flow.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Time {
+    /// How long messages flow, such as 90s, 5m or 2h
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    pub duration: Duration,
+}
+
+/// What is run.
+#[derive(Debug, Clone)]
+pub enum Scenario {
+    /// A rising rate.
+    Ramp(ramp::Ramp),
+    /// A constant rate.
+    Steady(steady::Steady),
+    /// A constant rate for long.
+    Soak(steady::Soak),
+    /// As fast as possible.
+    Burst(burst::Burst),
+    /// All pairings at once.
+    PairingStorm,
+    /// Everybody loses the connection.
+    ReconnectStorm(reconnect_storm::ReconnectStorm),
+    /// One tenant floods.
+    NoisyNeighbour(noisy_neighbour::NoisyNeighbour),
+    /// A node dies.
+    Takeover(takeover::Takeover),
+    /// Two instances write to each other.
+    Talk(talk::Talk),
+    /// The cheapest request.
+    HttpLimit(http_limit::HttpLimit),
+    /// Bare clients beside instances.
+    #[cfg(feature = "simulator")]
+    Baseline(super::baseline::Baseline),
+}
+
+/// What a scenario has found, beside what is counted in every run.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Measures.
+    pub measures: Measures,
+    /// Steps of a ramp.
+    pub steps: Vec<Step>,
+    /// Marks in the plots.
+    pub marks: Vec<(f64, String)>,
+}
+
+impl Outcome {
+    /// Marks this moment.
+    pub fn mark(&mut self, world: &World, what: &str) {
+        self.marks.push((world.origin.elapsed().as_secs_f64(), what.to_owned()));
+    }
+}
+
+impl Scenario {
+    /// Its name on the command line.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Ramp(_) => "ramp",
+            Self::Steady(_) => "steady",
+            Self::Soak(_) => "soak",
+            Self::Burst(_) => "burst",
+            Self::PairingStorm => "pairing-storm",
+            Self::ReconnectStorm(_) => "reconnect-storm",
+            Self::NoisyNeighbour(_) => "noisy-neighbour",
+            Self::Takeover(_) => "takeover",
+            Self::Talk(_) => "talk",
+            Self::HttpLimit(_) => "http-limit",
+            #[cfg(feature = "simulator")]
+            Self::Baseline(_) => "baseline",
+        }
+    }
+
+    /// How many of the instances are noisy tenants.
+    pub fn noisy(&self) -> usize {
+        usize::from(matches!(self, Self::NoisyNeighbour(_)))
+    }
+
+    /// Whether every stream should have carried a message before anything is timed.
+    pub fn wants_warmth(&self) -> bool {
+        match self {
+            Self::PairingStorm | Self::Talk(_) | Self::HttpLimit(_) => false,
+            #[cfg(feature = "simulator")]
+            Self::Baseline(_) => false,
+            _ => true,
+        }
+    }
+
+    /// Whether memory before, between and after is of interest.
+    pub fn wants_memory(&self) -> bool {
+        !matches!(self, Self::Talk(_) | Self::HttpLimit(_))
+    }
+
+    /// The objectives that are judged at the end of the run; a ramp judges some at every step instead.
+    pub fn judged(&self, objectives: &[Objective]) -> Vec<Objective> {
+        match self {
+            Self::Ramp(_) => objectives.iter().filter(|one| !ramp::is_of_a_step(one)).cloned().collect(),
+            _ => objectives.to_vec(),
+        }
+    }
+
+    /// What comes before the instances.
+    ///
+    /// # Errors
+    /// When it cannot be done.
+    pub async fn prepare(&self, world: &Arc<World>, outcome: &mut Outcome) -> anyhow::Result<()> {
+        match self {
+            #[cfg(feature = "simulator")]
+            Self::Baseline(baseline) => baseline.bare(world, outcome).await,
+            _ => {
+                let _ = (world, outcome);
+                Ok(())
+            }
+        }
+    }
+
+    /// Runs.
+    ///
+    /// # Errors
+    /// When it cannot be run; what was found until then is in the outcome.
+    pub async fn run(
+        &self,
+        world: &Arc<World>,
+        objectives: &[Objective],
+        outcome: &mut Outcome,
+    ) -> anyhow::Result<()> {
+        match self {
+            Self::Ramp(ramp) => ramp.run(world, objectives, outcome).await,
+            Self::Steady(steady) => steady.run(world, outcome).await,
+            Self::Soak(soak) => soak.run(world, outcome).await,
+            Self::Burst(burst) => burst.run(world, outcome).await,
+            Self::PairingStorm => Ok(()),
+            Self::ReconnectStorm(storm) => storm.run(world, outcome).await,
+            Self::NoisyNeighbour(noise) => noise.run(world, outcome).await,
+            Self::Takeover(takeover) => takeover.run(world, outcome).await,
+            Self::Talk(talk) => talk.run(world, outcome).await,
+            Self::HttpLimit(limit) => limit.run(world, outcome).await,
+            #[cfg(feature = "simulator")]
+            Self::Baseline(baseline) => baseline.nodes(world, outcome).await,
+        }
+    }
+}
+
+/// The numbers of the accounts of all instances.
+fn accounts(world: &World) -> HashSet<String> {
+    world.streams().iter().map(|stream| stream.instance.phone.clone()).collect()
+}

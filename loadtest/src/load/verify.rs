@@ -1,0 +1,111 @@
+//! The end of a run: waits for what is under way, and counts what did not arrive as it should.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::measure::Measures;
+use super::objective::Objective;
+use super::world::World;
+use crate::sequence::Check;
+
+/// How often is looked whether everything has arrived.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a run that was interrupted waits.
+const HASTE: Duration = Duration::from_secs(3);
+
+/// What did not go as it should, and what is told beside it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Messages that did not arrive.
+    pub lost: u64,
+    /// Messages that arrived again.
+    pub duplicates: u64,
+    /// Messages that were overtaken.
+    pub out_of_order: u64,
+    /// Webhooks that were delivered again.
+    pub repeats: u64,
+    /// Sends of unknown fate.
+    pub unknown: u64,
+    /// Those of them that arrived.
+    pub unknown_arrived: u64,
+    /// Different messages that arrived.
+    pub arrived: u64,
+}
+
+/// The objectives that every run has.
+pub fn integrity() -> Vec<Objective> {
+    ["lost", "duplicates", "out-of-order", "misrouted", "failed"].map(Objective::none).into()
+}
+
+/// Counts what has arrived so far.
+///
+/// # Errors
+/// When the simulator does not answer.
+pub async fn tally(world: &World) -> anyhow::Result<Tally> {
+    let told = world.phones.sequences(world.run).await?;
+    let mut received: HashMap<u32, Check> = told.into_iter().map(|one| (one.stream, one.check)).collect();
+    let mut tally = Tally::default();
+    for stream in world.streams() {
+        let outbound = stream.outbound().clone();
+        let check = received.remove(&stream.number).unwrap_or_default();
+        let unknown_absent = check.absent(outbound.sent).overlap(&outbound.unknown);
+        tally.lost += check.lost(outbound.sent, &outbound.unknown);
+        tally.duplicates += check.again;
+        tally.out_of_order += check.late;
+        tally.unknown += outbound.unknown.len();
+        tally.unknown_arrived += outbound.unknown.len() - unknown_absent;
+        tally.arrived += check.arrived;
+        let inbound = stream.inbound();
+        tally.lost += inbound.check.lost(inbound.sent, &inbound.unsent);
+        tally.duplicates += inbound.duplicates;
+        tally.out_of_order += inbound.check.late;
+        tally.repeats += inbound.repeats;
+        tally.arrived += inbound.check.arrived;
+    }
+    Ok(tally)
+}
+
+/// Waits until nothing is missing, or nothing has arrived for long.
+///
+/// # Errors
+/// When the simulator does not answer.
+pub async fn drain(world: &World) -> anyhow::Result<Tally> {
+    let bar = world.progress.timed("arriving", world.options.silence);
+    let (mut last, mut since) = (tally(world).await?, Instant::now());
+    loop {
+        let silence = if world.is_interrupted() { HASTE } else { world.options.silence };
+        if last.lost == 0 || since.elapsed() > silence {
+            bar.finish_and_clear();
+            return Ok(last);
+        }
+        tokio::time::sleep(LOOK).await;
+        let now = tally(world).await?;
+        bar.set_message(format!("{} missing", now.lost));
+        if now.arrived != last.arrived {
+            since = Instant::now();
+        }
+        last = now;
+    }
+}
+
+/// Adds what was counted to the measures.
+pub fn measure(world: &World, tally: Tally, measures: &mut Measures) {
+    let board = &world.board;
+    let mut count = |name: &str, value: u64| measures.add(name, value as f64);
+    count("sent", board.accepted.get());
+    count("received", board.told.get());
+    count("lost", tally.lost);
+    count("duplicates", tally.duplicates);
+    count("out-of-order", tally.out_of_order);
+    count("misrouted", board.misrouted.get());
+    count("failed", board.failed.get() + board.unwritten.get());
+    count("repeats", tally.repeats);
+    count("unknown", tally.unknown);
+    if tally.unknown > 0 {
+        count("unknown-arrived", tally.unknown_arrived);
+    }
+    count("retries", board.retries.get());
+    if board.turned_away.get() > 0 {
+        count("turned-away", board.turned_away.get());
+    }
+}

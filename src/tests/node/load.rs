@@ -1,0 +1,101 @@
+//! The load generator against a real node: what it tells is true.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wa_sim::load::Options;
+use wa_sim::load::report::Report;
+use wa_sim::load::run::{NodesAt, Setup, run};
+use wa_sim::load::scenario::steady::Steady;
+use wa_sim::load::scenario::takeover::Takeover;
+use wa_sim::load::scenario::{Rates, Scenario, Time};
+
+fn setup(options: Options) -> Setup {
+    let binary = Some(PathBuf::from(env!("CARGO_BIN_EXE_waggle")));
+    let environment = vec![("WEBHOOK_RETRY_INITIAL_DELAY_SECONDS".to_owned(), "1".to_owned())];
+    let settle = Duration::ZERO;
+    Setup::new(NodesAt::Own { binary, environment }, Options { settle, ..options })
+}
+
+fn rates(rate: f64) -> Rates {
+    Rates { rate_in: rate, rate_out: rate, kinds: vec![wa_sim::load::Kind::Text] }
+}
+
+fn time(seconds: u64) -> Time {
+    Time { duration: Duration::from_secs(seconds) }
+}
+
+fn is(report: &Report, name: &str, value: f64) {
+    assert_eq!(report.get(name), Some(value), "{name}\n{}", report.table());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_steady_load_arrives_once_and_in_order() {
+    let options = Options { instances: 4, webhook_failures: 0.05, ..Options::default() };
+    let mut setup = setup(options);
+    setup.objectives = vec!["received>=124".parse().unwrap(), "send-max=30s".parse().unwrap()];
+    let scenario = Scenario::Steady(Steady { rates: rates(40.0), time: time(3) });
+    let report = run(setup, &scenario).await.unwrap();
+    assert!(report.succeeded(), "{}", report.table());
+    // One text each way warms every stream.
+    is(&report, "sent", 124.0);
+    is(&report, "received", 124.0);
+    is(&report, "duplicates", 0.0);
+    assert!(report.get("send-p99").unwrap() > 0.0 && report.get("inbound-p50").unwrap() > 0.0);
+    assert!(report.get("rss-fresh").unwrap() > 1024.0 && report.get("pairing-p50").unwrap() > 0.0);
+    assert!(report.samples.iter().any(|sample| sample.sent > 0.0 && sample.rss_kib.is_some()));
+    assert!(report.html().unwrap().contains("every objective was met"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_arrive_is_called_lost() {
+    let silence = Duration::from_millis(500);
+    let mut setup = setup(Options { instances: 2, silence, ..Options::default() });
+    // Nobody listens on the port of discarded bytes: no webhook arrives.
+    setup.webhook_url = Some("http://127.0.0.1:9/".to_owned());
+    let scenario = Scenario::Steady(Steady { rates: rates(10.0), time: time(1) });
+    let report = run(setup, &scenario).await.unwrap();
+    assert!(!report.succeeded());
+    is(&report, "lost", 12.0);
+    is(&report, "received", 0.0);
+    is(&report, "sent", 12.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_node_comes_back_and_nothing_is_lost() {
+    let setup = setup(Options { instances: 3, idempotent: true, ..Options::default() });
+    let takeover = Takeover {
+        rates: rates(30.0),
+        time: time(6),
+        kill_after: Some(Duration::from_secs(2)),
+        kill_pid: None,
+        graceful: false,
+        down: Duration::ZERO,
+    };
+    let report = run(setup, &Scenario::Takeover(takeover)).await.unwrap();
+    assert!(report.succeeded(), "{}", report.table());
+    is(&report, "not-reconnected", 0.0);
+    is(&report, "received", 183.0);
+    assert_eq!(report.get("sent").unwrap() + report.get("unknown").unwrap(), 183.0, "{}", report.table());
+    assert!(report.get("retries").unwrap() > 0.0 && report.get("unavailable").unwrap() > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_run_tells_what_it_has() {
+    let setup = setup(Options { instances: 2, ..Options::default() });
+    let interrupt = setup.interrupt.clone();
+    let scenario = Scenario::Steady(Steady { rates: rates(20.0), time: time(600) });
+    let running = run(setup, &scenario);
+    tokio::pin!(running);
+    let report = tokio::select! {
+        report = &mut running => report,
+        // The moment is what is tested: any is as good as another.
+        () = tokio::time::sleep(Duration::from_secs(5)) => {
+            interrupt.cancel();
+            running.await
+        }
+    };
+    let report = report.unwrap();
+    assert!(report.interrupted && !report.succeeded());
+    assert!(report.seconds < 60.0, "{}", report.table());
+}
