@@ -51,4 +51,12 @@ pub use phone::{
     content::Quoted,
 };
 pub use simulator::Simulator;
-pub use world::{faults::LoginFailure, persist::StateError, stats::Stats};
+pub use world::{
+    faults::{
+        ConnectRefusal, LoginFailure, MediaFault, StandingFaults,
+        order::{Fault, FaultOrder, Scope, Step},
+    },
+    persist::StateError,
+    record::{Direction, RecordedStanza},
+    stats::Stats,
+};

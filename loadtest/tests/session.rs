@@ -147,7 +147,7 @@ async fn logins_fail_as_ordered() {
     let simulator = simulator().await;
     let (client, paired) = TestClient::paired(&simulator, None).await;
     let mut store = client.stop().await;
-    for reason in [401, 402, 403, 405, 429] {
+    for reason in [401, 402, 403, 405, 406, 429] {
         let failure: LoginFailure = serde_json::from_value(serde_json::json!({
             "reason": reason, "phone": paired.phone, "code": 101, "expire": 3600,
         }))
@@ -156,7 +156,7 @@ async fn logins_fail_as_ordered() {
         let mut client = TestClient::start(&simulator.chat_url(), store, None, None).await;
         let end = client.ended().await;
         let expected = match reason {
-            401 | 403 => matches!(&*end, Event::LoggedOut(_)),
+            401 | 403 | 406 => matches!(&*end, Event::LoggedOut(_)),
             402 => matches!(&*end, Event::TemporaryBan(ban) if ban.expire.num_seconds() == 3600),
             405 => matches!(&*end, Event::ClientOutdated(_)),
             _ => matches!(&*end, Event::ConnectFailure(_)),

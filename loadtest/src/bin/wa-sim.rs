@@ -2,10 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use anyhow::Context as _;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use wa_sim::{Options, ROUTES, Simulator};
+use wa_sim::{Options, ROUTES, Simulator, Step};
 
 /// A simulated WhatsApp server that speaks the real wire protocol.
 #[derive(Parser)]
@@ -35,6 +36,9 @@ struct Arguments {
     /// Tells clients at pairing that their account addresses direct chats by LID.
     #[arg(long)]
     lid_migrated: bool,
+    /// Runs the faults of this JSON file: [{"afterMs": 5000, "fault": {"kind": "drop", "share": 0.5}}].
+    #[arg(long)]
+    scenario: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -55,6 +59,12 @@ async fn main() -> anyhow::Result<()> {
     })
     .await?;
     report(&simulator)?;
+    if let Some(path) = &arguments.scenario {
+        let content = std::fs::read(path).with_context(|| path.display().to_string())?;
+        let steps: Vec<Step> =
+            serde_json::from_slice(&content).with_context(|| path.display().to_string())?;
+        simulator.handle().run_scenario(steps);
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => {}

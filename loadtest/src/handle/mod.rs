@@ -2,8 +2,10 @@
 
 pub(crate) mod contacts;
 pub(crate) mod devices;
+pub(crate) mod faults;
 pub(crate) mod messaging;
 pub(crate) mod sequences;
+pub(crate) mod record;
 
 use std::sync::Arc;
 

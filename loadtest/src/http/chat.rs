@@ -30,6 +30,9 @@ fn accept_key(headers: &HeaderMap) -> Option<String> {
 }
 
 async fn upgrade(State(world): State<Arc<World>>, mut request: Request) -> Response {
+    if let Some(code) = world.faults.take_connection() {
+        return status(StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE));
+    }
     let Some(accept) = accept_key(request.headers()) else {
         return status(StatusCode::UPGRADE_REQUIRED);
     };

@@ -3,7 +3,9 @@
 pub(crate) mod admin;
 pub(crate) mod chat;
 pub(crate) mod contacts;
+pub(crate) mod faults;
 pub(crate) mod media;
+pub(crate) mod observe;
 pub(crate) mod routes;
 pub(crate) mod sequences;
 
@@ -21,9 +23,11 @@ pub(crate) fn router(world: Arc<World>) -> Router {
     let handle = Handle::new(world.clone());
     Router::new()
         .merge(chat::router(world.clone()))
-        .merge(media::router(world))
+        .merge(faults::on_media(world.clone(), media::router(world)))
         .merge(admin::router(handle.clone()))
         .merge(sequences::router(handle.clone()))
-        .merge(contacts::router(handle))
+        .merge(contacts::router(handle.clone()))
+        .merge(faults::router(handle.clone()))
+        .merge(observe::router(handle))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
 }

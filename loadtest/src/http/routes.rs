@@ -8,12 +8,19 @@ GET  /admin/stats                        counters
 GET  /admin/accounts                     accounts and their devices, with queue lengths
 GET  /admin/accounts/{phone}             one account
 POST /admin/accounts/{phone}/exists      {exists}: whether the number is on WhatsApp
+POST /admin/accounts/{phone}/record      {limit}: keep its last stanzas; 0 switches off
+GET  /admin/accounts/{phone}/record      ?after=SEQ: [{seq, atMs, device, direction, xml}] in order
+GET  /metrics                            counters in the Prometheus text format
 POST /admin/devices/drop                 {phone, device?}: cut connections
 POST /admin/devices/drop-all             cut all connections
 POST /admin/devices/remove               {phone, device}: unlink (device_removed, then 401)
 POST /admin/devices/replace              {phone, device}: end as if replaced
 POST /admin/logins/fail                  {reason, count?, phone?, code?, expire?}: fail coming logins; count 0 clears
-POST /admin/latency                      {latencyMs, jitterMs?}
+POST /admin/latency                      {latencyMs, jitterMs?}: of all; per account or device as a fault
+GET  /admin/faults                       faults that stand, and how often each kind struck
+POST /admin/faults                       {kind, ..., phone?, device?, share?}: see below; answers {struck}
+DELETE /admin/faults                     ends all faults that stand
+POST /admin/scenario                     [{afterMs, fault: {kind, ...}, times?, everyMs?}]: faults by the clock
 GET  /admin/contacts                     contacts
 POST /admin/contacts                     {phone?, name?, autoReceipt?, autoRead?, autoReply?, useLid?}
 GET  /admin/contacts/{phone}/received    ?after=SEQ: {total, messages: [...]} in order
@@ -27,4 +34,12 @@ POST /admin/contacts/{phone}/receipt     {to, id, kind}: "", "read" or "played"
 POST /admin/contacts/{phone}/typing      {to, state}: "composing", "recording" or "paused"
 POST /admin/contacts/{phone}/presence    {available}
 POST /admin/contacts/{phone}/call        {to, video?, terminate?: CALL_ID}; answers {callId}
+
+Faults, on one device ({phone, device}), one account ({phone}) or all; `share` (0 to 1) picks connections:
+  drop, halfOpen, resume, replaced, removeDevice (phone and device)
+  latency {latencyMs, jitterMs?}                  reorder, duplicate {probability?, next?}
+  streamError {code}                              refuseConnections {status, count?}
+  failLogins {reason, count?, code?, expire?}     media {delayMs?, status?, uploads?, downloads?, count?}
+  askRetry {next?}, corrupt {next?}               of the contact {phone}
+  lift                                            ends what stands in the scope
 "#;

@@ -81,6 +81,10 @@ pub(crate) struct Agent {
     pub(crate) retries: HashMap<String, u32>,
     /// Group and member device pairs that already have this phone's sender key.
     pub(crate) distributed: HashSet<(String, String)>,
+    /// Messages still to come that the phone pretends it cannot decrypt.
+    pub(crate) deaf: u32,
+    /// Messages still to be sent that arrive broken.
+    pub(crate) corrupt: u32,
 }
 
 /// A message kept for retries.
@@ -96,6 +100,13 @@ pub(crate) struct Sent {
 const MAX_SENT: usize = 1_000;
 /// Most retry receipts for one message, as clients do it.
 const MAX_RETRIES: u32 = 5;
+
+/// Takes one when there is one left.
+fn take(left: &mut u32) -> bool {
+    let some = *left > 0;
+    *left = left.saturating_sub(1);
+    some
+}
 
 impl Agent {
     /// Remembers a sent message for retry receipts.
@@ -118,6 +129,16 @@ impl Agent {
         let count = self.retries.entry(id.to_owned()).or_default();
         *count += 1;
         (*count <= MAX_RETRIES).then_some(*count)
+    }
+
+    /// Whether the phone pretends that it cannot decrypt this message.
+    pub(crate) fn pretends(&mut self) -> bool {
+        self.behaviour.is_some() && take(&mut self.deaf)
+    }
+
+    /// Whether this message arrives broken.
+    pub(crate) fn corrupts(&mut self) -> bool {
+        take(&mut self.corrupt)
     }
 
     /// Appends to the received list and returns the number of the message.

@@ -36,8 +36,12 @@ pub(crate) fn message(
 ) {
     let id = text(node, "id").unwrap_or_default().into_owned();
     let mut content = None;
+    let pretends = !Arc::ptr_eq(target, inbound.from) && target.agent().pretends();
+    world.faults.used("askRetry", u64::from(pretends));
     for enc in encs {
-        match open(target, inbound, enc) {
+        let opened =
+            if pretends { Err(Error::Crypto("so pretended".into())) } else { open(target, inbound, enc) };
+        match opened {
             Ok(message) => {
                 if let Err(error) = learn(target, inbound, &message) {
                     tracing::warn!(%error, "sender key refused");

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use wacore::messages::MessageUtils;
-use wacore_binary::{Jid, Node, builder::NodeBuilder};
+use wacore_binary::{Jid, Node, NodeContent, builder::NodeBuilder};
+use wacore_libsignal::protocol::PreKeySignalMessage;
 
 use super::{
     agent::Sent,
@@ -38,6 +39,29 @@ pub(crate) fn seal(
 
 fn enc(kind: &'static str, bytes: Vec<u8>) -> Node {
     el("enc").attr("v", "2").attr("type", kind).bytes(bytes).build()
+}
+
+/// Whether the next message of this phone is ordered to arrive broken.
+fn corrupts(world: &World, from: &Account) -> bool {
+    let corrupt = from.agent().corrupts();
+    world.faults.used("corrupt", u64::from(corrupt));
+    corrupt
+}
+
+/// Makes the authentication of a ciphertext wrong; it can still be parsed, or the client would not ask again.
+fn break_open(enc: &mut Node) {
+    let Some(NodeContent::Bytes(bytes)) = &mut enc.content else { return };
+    let authentication = match PreKeySignalMessage::try_from(&bytes[..]) {
+        // The message proper is inside, and ends with its authentication as a bare one does.
+        Ok(outer) => {
+            let inner = outer.message().serialized();
+            bytes.windows(inner.len()).position(|part| part == inner).map(|start| start + inner.len())
+        }
+        Err(_) => Some(bytes.len()),
+    };
+    if let Some(last) = authentication.and_then(|end| bytes.get_mut(end.checked_sub(1)?)) {
+        *last ^= 0xFF;
+    }
 }
 
 /// The contact's own address in the form it uses.
@@ -93,8 +117,12 @@ pub(crate) fn direct(world: &World, from: &Account, to: &Account, id: &str, cont
     let sent = remember(from, id, content, None);
     // Held until all copies are queued, so that a later message cannot overtake this one.
     let mut signal = from.signal();
+    let corrupt = corrupts(world, from);
     for device in deliver::device_ids(to) {
-        let enc = seal(world, &mut signal, to, device, &sent.plaintext)?;
+        let mut enc = seal(world, &mut signal, to, device, &sent.plaintext)?;
+        if corrupt {
+            break_open(&mut enc);
+        }
         deliver::to_device(world, to, device, direct_head(from, id, &sent).children([enc]).build());
     }
     drop(signal);
@@ -121,6 +149,10 @@ pub(crate) fn group(world: &World, from: &Account, group: &Group, id: &str, cont
         }),
         ..Default::default()
     });
+    let mut shared = enc("skmsg", ciphertext);
+    if corrupts(world, from) {
+        break_open(&mut shared);
+    }
     for member in members.iter().filter(|member| member.phone != from.phone) {
         let Some(to) = world.directory.phone(&member.phone) else { continue };
         for device in deliver::device_ids(&to) {
@@ -129,7 +161,7 @@ pub(crate) fn group(world: &World, from: &Account, group: &Group, id: &str, cont
             if from.agent().distributed.insert(key) {
                 encs.push(seal(world, &mut signal, &to, device, &distribution)?);
             }
-            encs.push(enc("skmsg", ciphertext.clone()));
+            encs.push(shared.clone());
             deliver::to_device(world, &to, device, group_head(from, &name, id, &sent).children(encs).build());
         }
     }
@@ -146,6 +178,10 @@ pub(crate) fn again(world: &World, from: &Account, to: &Account, device: u16, id
     let bundle = devices::take_bundle(world, to, device)
         .ok_or_else(|| Error::NotFound(format!("device {device} of {}", to.phone)))?;
     signal.start_session(&address(&to.lid, device), &bundle)?;
+    if let Some(group) = &sent.group {
+        // The device may lack the sender key as well: the next group message brings it.
+        from.agent().distributed.remove(&(group.clone(), format!("{}:{device}", to.phone)));
+    }
     let mut enc = seal(world, &mut signal, to, device, &sent.plaintext)?;
     enc.attrs.insert("count", "1");
     let stanza = match &sent.group {

@@ -23,7 +23,19 @@ pub(crate) fn to_device(world: &World, account: &Account, device: u16, node: Nod
     {
         return count(&world.stats.dropped);
     }
-    device.outbox.push(node, world.latency.due());
+    if let Some(link) = device.outbox.live_link() {
+        let due = world.due(account, &device.conditions);
+        if class == Some("message") {
+            let scopes = [&*device.conditions, &account.conditions, &world.conditions];
+            let late = scopes.iter().any(|scope| scope.reorder.strikes());
+            let twice = scopes.iter().any(|scope| scope.duplicate.strikes());
+            world.faults.used("reorder", u64::from(late));
+            world.faults.used("duplicate", u64::from(twice));
+            link.send_disturbed(node, due, late, twice);
+        } else {
+            link.send(vec![node], due);
+        }
+    }
     drop(state);
     if class == Some("message") {
         count(&world.stats.messages_relayed);

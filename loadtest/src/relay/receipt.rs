@@ -10,6 +10,7 @@ use crate::{
     phone::receive,
     session::device::Session,
     wire::nodes::{el, jid, text},
+    world::stats::RECEIPTS,
 };
 
 /// Types that end at the server.
@@ -21,6 +22,8 @@ const OWN: [&str; 4] = ["sender", "read-self", "played-self", "sender-self"];
 pub(crate) fn handle(session: &Session, node: &NodeRef<'_>) {
     let Some(to) = jid(node, "to") else { return };
     let kind = text(node, "type").map(|kind| kind.into_owned()).unwrap_or_default();
+    let counted = if kind.is_empty() { "delivered" } else { &kind };
+    session.world.stats.receipts.count(&RECEIPTS, counted);
     session.reply(ack(node, &to, &kind));
     for id in ids(node) {
         session.confirm("message", &id);

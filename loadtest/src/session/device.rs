@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use wacore::xml::DisplayableNodeRef;
 use wacore_binary::{Node, NodeRef};
 
 use crate::{
@@ -10,7 +11,9 @@ use crate::{
     world::{
         World,
         account::Account,
+        faults::conditions::Conditions,
         outbox::{Link, Preview},
+        record::Direction,
     },
 };
 
@@ -20,16 +23,18 @@ pub(crate) struct Session {
     pub(crate) account: Arc<Account>,
     pub(crate) device: u16,
     link: Link,
+    conditions: Arc<Conditions>,
 }
 
 impl Session {
     pub(crate) fn new(world: Arc<World>, account: Arc<Account>, device: u16, link: Link) -> Self {
-        Self { world, account, device, link }
+        let conditions = account.state().devices.get(&device).map(|device| device.conditions.clone());
+        Self { world, account, device, link, conditions: conditions.unwrap_or_default() }
     }
 
     /// Sends a stanza to this device, outside the kept queue.
     pub(crate) fn reply(&self, node: Node) {
-        self.link.send(vec![Arc::new(node)], self.world.latency.due());
+        self.link.send(vec![Arc::new(node)], self.world.due(&self.account, &self.conditions));
     }
 
     /// Makes this connection the device's only one; an older one is told that it was replaced.
@@ -64,11 +69,12 @@ impl Session {
         nodes.push(Arc::new(el("ib").attr("from", SERVER).children([end]).build()));
         device.outbox.live = true;
         // Still under the lock: nothing newer may overtake the queue.
-        self.link.send(nodes, self.world.latency.due());
+        self.link.send(nodes, self.world.due(&self.account, &self.conditions));
     }
 
     /// Handles a stanza of the client.
     pub(crate) fn handle(&self, node: &NodeRef<'_>) {
+        self.account.record.note(self.device, Direction::In, || DisplayableNodeRef(node).to_string());
         match node.tag.as_ref() {
             "iq" => iq::handle(self, node),
             "message" => relay::message::handle(self, node),

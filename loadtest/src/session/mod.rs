@@ -12,12 +12,18 @@ use std::{
 
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
-use wacore_binary::OwnedNodeRef;
+use wacore::xml::DisplayableNode;
+use wacore_binary::{Node, OwnedNodeRef};
 
 use crate::{
     pairing::desk::Slot,
-    wire::channel::{self, Socket},
-    world::{World, outbox::Link, stats::count},
+    wire::channel::{self, Channel, ChannelError, Socket},
+    world::{
+        World,
+        outbox::Link,
+        record::Direction,
+        stats::{TAGS, add, count},
+    },
 };
 
 /// Longest handshake.
@@ -36,12 +42,33 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    fn handle(&self, world: &Arc<World>, node: &OwnedNodeRef) {
+    fn handle(&self, world: &Arc<World>, node: &OwnedNodeRef, length: usize) {
+        world.stats.stanzas_in.count(&TAGS, node.get().tag.as_ref());
+        add(&world.stats.bytes_in, length);
         match self {
             Self::Unpaired(slot) => unpaired::handle(world, slot, node.get()),
             Self::Device(session) => session.handle(node.get()),
             Self::Refused => {}
         }
+    }
+
+    /// Writes stanzas, counts them and notes them in the account's record.
+    async fn send(
+        &self,
+        world: &World,
+        channel: &mut Channel,
+        nodes: &[Arc<Node>],
+    ) -> Result<(), ChannelError> {
+        let length = channel.send(nodes).await?;
+        add(&world.stats.bytes_out, length);
+        for node in nodes {
+            world.stats.stanzas_out.count(&TAGS, &node.tag);
+            if let Self::Device(session) = self {
+                let text = || DisplayableNode(node).to_string();
+                session.account.record.note(session.device, Direction::Out, text);
+            }
+        }
+        Ok(())
     }
 
     fn end(&self, world: &Arc<World>) {
@@ -63,12 +90,12 @@ pub(crate) async fn run(world: Arc<World>, socket: Socket) {
     world.stats.connections.fetch_sub(1, Ordering::Relaxed);
 }
 
-async fn serve(world: &Arc<World>, socket: Socket) -> Result<(), channel::ChannelError> {
+async fn serve(world: &Arc<World>, socket: Socket) -> Result<(), ChannelError> {
     let stop = world.tasks.stop();
     let opened = tokio::select! {
         opened = channel::accept(socket, &world.server_key, &world.certificate) => opened?,
-        () = sleep(HANDSHAKE_TIMEOUT) => return Err(channel::ChannelError::Closed),
-        () = stop.cancelled() => return Err(channel::ChannelError::Closed),
+        () = sleep(HANDSHAKE_TIMEOUT) => return Err(ChannelError::Closed),
+        () = stop.cancelled() => return Err(ChannelError::Closed),
     };
     let (sender, receiver) = mpsc::channel(world.options.connection_buffer);
     let link = Link {
@@ -76,6 +103,7 @@ async fn serve(world: &Arc<World>, socket: Socket) -> Result<(), channel::Channe
         sender,
         close: CancellationToken::new(),
         cut: CancellationToken::new(),
+        silence: Arc::default(),
     };
     let role = if opened.payload.username.is_some() {
         login::login(world, &opened, &link)
@@ -85,7 +113,7 @@ async fn serve(world: &Arc<World>, socket: Socket) -> Result<(), channel::Channe
     let outcome = tokio::select! {
         outcome = pump::run(world, opened.channel, receiver, &link, &role) => outcome,
         () = link.cut.cancelled() => Ok(()),
-        () = overdue(world, &link) => Err(channel::ChannelError::Closed),
+        () = overdue(world, &link) => Err(ChannelError::Closed),
     };
     role.end(world);
     outcome

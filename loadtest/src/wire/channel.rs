@@ -128,17 +128,20 @@ async fn send_plain(socket: &mut Socket, payload: &[u8]) -> Result<(), ChannelEr
 }
 
 impl Channel {
-    /// The next node of the client. Cancel safe: a cancelled call loses nothing.
-    pub(crate) async fn receive(&mut self) -> Result<OwnedNodeRef, ChannelError> {
+    /// The next node of the client and its sealed length in bytes. Cancel safe: a cancelled call loses
+    /// nothing.
+    pub(crate) async fn receive(&mut self) -> Result<(OwnedNodeRef, usize), ChannelError> {
         let mut frame = next_frame(&mut self.socket, &mut self.frames).await?;
+        let length = frame.len();
         self.open.decrypt_in_place_with_counter(self.opened, &mut frame)?;
         self.opened += 1;
         let plain = unpack_bytes(frame).map_err(|error| ChannelError::Node(error.to_string()))?;
-        OwnedNodeRef::new(plain).map_err(|error| ChannelError::Node(error.to_string()))
+        let node = OwnedNodeRef::new(plain).map_err(|error| ChannelError::Node(error.to_string()))?;
+        Ok((node, length))
     }
 
-    /// Sends nodes in order, in one WebSocket message.
-    pub(crate) async fn send(&mut self, nodes: &[std::sync::Arc<Node>]) -> Result<(), ChannelError> {
+    /// Sends nodes in order, in one WebSocket message, and returns its length in bytes.
+    pub(crate) async fn send(&mut self, nodes: &[std::sync::Arc<Node>]) -> Result<usize, ChannelError> {
         let mut out = Vec::new();
         let mut plain = Vec::new();
         for node in nodes {
@@ -149,7 +152,9 @@ impl Channel {
             append_frame_into(&plain, None, &mut out)
                 .map_err(|error| ChannelError::Node(error.to_string()))?;
         }
-        Ok(self.socket.send(Message::binary(out)).await?)
+        let length = out.len();
+        self.socket.send(Message::binary(out)).await?;
+        Ok(length)
     }
 
     /// Closes the WebSocket, best effort.

@@ -10,7 +10,7 @@ use std::{
 
 use wacore_binary::Jid;
 
-use super::{appstate::AppState, device::Device, lock};
+use super::{appstate::AppState, device::Device, faults::conditions::Conditions, lock, record::Record};
 use crate::phone::{agent::Agent, signal::Signal};
 
 /// First companion id.
@@ -76,6 +76,9 @@ pub(crate) struct Account {
     pub(crate) raw_id: u32,
     pub(crate) signal: Mutex<Signal>,
     pub(crate) agent: Mutex<Agent>,
+    /// Of the network to all devices of the account.
+    pub(crate) conditions: Conditions,
+    pub(crate) record: Record,
     active: AtomicBool,
     pub(crate) state: Mutex<State>,
 }
@@ -88,6 +91,8 @@ impl Account {
             raw_id,
             signal: Mutex::new(signal),
             agent: Mutex::default(),
+            conditions: Conditions::default(),
+            record: Record::default(),
             active: AtomicBool::new(false),
             state: Mutex::new(state),
         }

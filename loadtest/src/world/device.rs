@@ -1,10 +1,10 @@
 //! A companion device of an account, as the server sees it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use wacore_binary::Node;
 
-use super::outbox::Outbox;
+use super::{faults::conditions::Conditions, outbox::Outbox};
 use crate::wire::nodes::{el, leaf};
 
 /// Public keys from which a peer starts a session.
@@ -75,6 +75,8 @@ pub(crate) struct Device {
     pub(crate) app_state_shared: bool,
     pub(crate) outbox: Outbox,
     pub(crate) available: bool,
+    /// Of the network to this device.
+    pub(crate) conditions: Arc<Conditions>,
 }
 
 impl Device {
@@ -88,6 +90,7 @@ impl Device {
             app_state_shared: false,
             outbox: Outbox::default(),
             available: false,
+            conditions: Arc::default(),
         }
     }
 

@@ -7,10 +7,20 @@ use std::{
 
 use tokio::time::Instant;
 
+/// Base delay that means "not set".
+const UNSET: u64 = u64::MAX;
+
 /// Delay in milliseconds, changeable at run time.
 pub(crate) struct Latency {
     base_ms: AtomicU64,
     jitter_ms: AtomicU64,
+}
+
+impl Default for Latency {
+    /// Not set.
+    fn default() -> Self {
+        Self::new(UNSET, 0)
+    }
 }
 
 impl Latency {
@@ -23,13 +33,22 @@ impl Latency {
         self.jitter_ms.store(jitter_ms, Ordering::Relaxed);
     }
 
+    pub(crate) fn unset(&self) {
+        self.set(UNSET, 0);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.base_ms.load(Ordering::Relaxed) != UNSET
+    }
+
     /// When a stanza handed over now may leave; `None` is at once.
     pub(crate) fn due(&self) -> Option<Instant> {
         let base = self.base_ms.load(Ordering::Relaxed);
         let jitter = self.jitter_ms.load(Ordering::Relaxed);
-        if base == 0 && jitter == 0 {
+        if base == UNSET || (base == 0 && jitter == 0) {
             return None;
         }
-        Some(Instant::now() + Duration::from_millis(base + rand::random_range(0..=jitter)))
+        let delay = Duration::from_millis(base.saturating_add(rand::random_range(0..=jitter)));
+        Instant::now().checked_add(delay)
     }
 }

@@ -12,15 +12,17 @@ pub(crate) mod latency;
 pub(crate) mod media;
 pub(crate) mod outbox;
 pub(crate) mod persist;
+pub(crate) mod record;
 pub(crate) mod saver;
 pub(crate) mod stats;
 
 use std::sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
 
 use dashmap::DashMap;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 use wacore_libsignal::protocol::KeyPair;
 
+use self::faults::conditions::Conditions;
 use crate::{options::Options, pairing::desk::Desk, task::Tasks, wire::certificate};
 
 /// The whole server.
@@ -37,6 +39,8 @@ pub(crate) struct World {
     pub(crate) media: media::Media,
     pub(crate) faults: faults::Faults,
     pub(crate) latency: latency::Latency,
+    /// Of the network to every device; its delay is in `latency`.
+    pub(crate) conditions: faults::conditions::Conditions,
     pub(crate) stats: stats::Counters,
     /// Wakes the saver.
     pub(crate) dirty: Notify,
@@ -60,6 +64,7 @@ impl World {
             desk: Desk::default(),
             media: media::Media::default(),
             faults: faults::Faults::default(),
+            conditions: faults::conditions::Conditions::default(),
             stats: stats::Counters::default(),
             dirty: Notify::new(),
             media_host,
@@ -70,6 +75,12 @@ impl World {
     /// Asks for a save of the state file soon.
     pub(crate) fn touch(&self) {
         self.dirty.notify_one();
+    }
+
+    /// When a stanza to a device may leave; `None` is at once.
+    pub(crate) fn due(&self, account: &account::Account, device: &Conditions) -> Option<Instant> {
+        let scopes = [&device.latency, &account.conditions.latency];
+        scopes.into_iter().find(|latency| latency.is_set()).unwrap_or(&self.latency).due()
     }
 
     /// A stanza id that is unique within this process.

@@ -1,8 +1,17 @@
 //! Stanzas for one device: the live connection and what waits for a receipt or ack.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use wacore_binary::Node;
 
@@ -10,6 +19,40 @@ use wacore_binary::Node;
 pub(crate) struct Outgoing {
     pub(crate) due: Option<Instant>,
     pub(crate) nodes: Vec<Arc<Node>>,
+    /// Written after the stanzas that follow.
+    pub(crate) late: bool,
+}
+
+/// Whether a connection is half open: nothing is read or written, the socket stays.
+#[derive(Default)]
+pub(crate) struct Silence {
+    on: AtomicBool,
+    lifted: Notify,
+}
+
+impl Silence {
+    pub(crate) fn set(&self, on: bool) {
+        self.on.store(on, Ordering::SeqCst);
+        if !on {
+            self.lifted.notify_waiters();
+        }
+    }
+
+    pub(crate) fn on(&self) -> bool {
+        self.on.load(Ordering::SeqCst)
+    }
+
+    /// Waits for the end of the silence.
+    pub(crate) async fn lifted(&self) {
+        loop {
+            // Made before the look, so that an end in between is not missed.
+            let lifted = self.lifted.notified();
+            if !self.on() {
+                return;
+            }
+            lifted.await;
+        }
+    }
 }
 
 /// A live connection of a device.
@@ -22,12 +65,23 @@ pub(crate) struct Link {
     pub(crate) close: CancellationToken,
     /// Closes the socket at once.
     pub(crate) cut: CancellationToken,
+    pub(crate) silence: Arc<Silence>,
 }
 
 impl Link {
     /// Queues stanzas; a client that does not read fast enough is disconnected.
     pub(crate) fn send(&self, nodes: Vec<Arc<Node>>, due: Option<Instant>) {
-        if self.sender.try_send(Outgoing { due, nodes }).is_err() {
+        self.hand_over(Outgoing { due, nodes, late: false });
+    }
+
+    /// Queues a message that arrives out of order or more than once.
+    pub(crate) fn send_disturbed(&self, node: Arc<Node>, due: Option<Instant>, late: bool, twice: bool) {
+        let nodes = if twice { vec![node.clone(), node] } else { vec![node] };
+        self.hand_over(Outgoing { due, nodes, late });
+    }
+
+    fn hand_over(&self, outgoing: Outgoing) {
+        if self.sender.try_send(outgoing).is_err() {
             self.close.cancel();
         }
     }
@@ -70,11 +124,9 @@ impl Outbox {
         true
     }
 
-    /// Sends a stanza over the live connection, if there is one.
-    pub(crate) fn push(&self, node: Arc<Node>, due: Option<Instant>) {
-        if let (true, Some(link)) = (self.live, &self.link) {
-            link.send(vec![node], due);
-        }
+    /// The live connection, if there is one.
+    pub(crate) fn live_link(&self) -> Option<&Link> {
+        self.link.as_ref().filter(|_| self.live)
     }
 
     /// Forgets a confirmed stanza. Confirmations come mostly in order, so the search is short.

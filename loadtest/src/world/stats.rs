@@ -17,6 +17,56 @@ pub(crate) struct Counters {
     pub(crate) dropped: AtomicU64,
     pub(crate) undecryptable: AtomicU64,
     pub(crate) unknown_queries: AtomicU64,
+    pub(crate) bytes_in: AtomicU64,
+    pub(crate) bytes_out: AtomicU64,
+    pub(crate) stanzas_in: Tally<13>,
+    pub(crate) stanzas_out: Tally<13>,
+    pub(crate) receipts: Tally<8>,
+}
+
+/// Tags that are counted apart; the last one stands for all others.
+pub(crate) const TAGS: [&str; 13] = [
+    "message",
+    "receipt",
+    "ack",
+    "iq",
+    "notification",
+    "presence",
+    "chatstate",
+    "call",
+    "ib",
+    "success",
+    "failure",
+    "stream:error",
+    "other",
+];
+
+/// Receipt types that are counted apart; the last one stands for all others.
+pub(crate) const RECEIPTS: [&str; 8] =
+    ["delivered", "read", "played", "retry", "inactive", "sender", "peer_msg", "other"];
+
+/// Counters for names of a list.
+pub(crate) struct Tally<const N: usize>([AtomicU64; N]);
+
+impl<const N: usize> Default for Tally<N> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl<const N: usize> Tally<N> {
+    /// Adds one to the counter of `name`, or to the last one.
+    pub(crate) fn count(&self, names: &[&str; N], name: &str) {
+        let index = names.iter().position(|known| *known == name).unwrap_or(N - 1);
+        if let Some(counter) = self.0.get(index) {
+            count(counter);
+        }
+    }
+
+    /// The counters in the order of their names.
+    pub(crate) fn read(&self) -> Vec<u64> {
+        self.0.iter().map(read).collect()
+    }
 }
 
 /// A reading of the counters.
@@ -54,6 +104,11 @@ pub struct Stats {
 /// Adds one.
 pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Adds many.
+pub(crate) fn add(counter: &AtomicU64, more: usize) {
+    counter.fetch_add(more as u64, Ordering::Relaxed);
 }
 
 /// Reads a counter.

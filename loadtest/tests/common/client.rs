@@ -10,13 +10,12 @@ use wa_sim::{Paired, Simulator};
 use whatsapp_rust::{
     Client, InboundDurabilityHook, TokioRuntime, anyhow, async_trait,
     bot::{Bot, BotHandle},
-    http::{HttpClient, HttpRequest, HttpResponse},
     pair_code::PairCodeOptions,
     types::events::{Event, EventHandler, InboundMessage},
     wacore::store::{InMemoryBackend, traits::Backend},
 };
 
-use super::{DEADLINE, transport::Factory, until, within};
+use super::{DEADLINE, plain::PlainHttp, transport::Factory, until, within};
 
 /// Forwards events to the test.
 struct Tap(mpsc::UnboundedSender<Arc<Event>>);
@@ -39,16 +38,6 @@ impl InboundDurabilityHook for Refuse {
             anyhow::bail!("refused");
         }
         Ok(())
-    }
-}
-
-/// These tests transfer no media.
-struct NoHttp;
-
-#[async_trait]
-impl HttpClient for NoHttp {
-    async fn execute(&self, _: HttpRequest) -> anyhow::Result<HttpResponse> {
-        anyhow::bail!("no HTTP in this test")
     }
 }
 
@@ -78,7 +67,7 @@ impl TestClient {
         let mut builder = Bot::builder()
             .with_backend_arc(store.clone())
             .with_transport_factory(Factory { url: url.to_owned() })
-            .with_http_client(NoHttp)
+            .with_http_client(PlainHttp)
             .with_runtime(TokioRuntime)
             .with_version((2, 3000, 1_030_000_000))
             .with_wanted_pre_key_count(20)
