@@ -20,6 +20,7 @@
 
 mod clock;
 mod error;
+mod group;
 mod handle;
 mod http;
 mod iq;
@@ -38,10 +39,12 @@ mod wire;
 mod world;
 
 pub use error::{Error, Result};
+pub use group::members::MemberAction;
 pub use handle::{
     Handle,
     contacts::{ContactInfo, NewContact, Send, SendReport, Sent},
     devices::{AccountInfo, DeviceInfo},
+    groups::{GroupInfo, GroupMember, GroupSettings, MemberOutcome, NewGroup},
 };
 pub use http::routes::ROUTES;
 pub use options::Options;

@@ -3,6 +3,7 @@
 pub(crate) mod contacts;
 pub(crate) mod devices;
 pub(crate) mod faults;
+pub(crate) mod groups;
 pub(crate) mod messaging;
 pub(crate) mod sequences;
 pub(crate) mod record;

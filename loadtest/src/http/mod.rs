@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod chat;
 pub(crate) mod contacts;
 pub(crate) mod faults;
+pub(crate) mod groups;
 pub(crate) mod media;
 pub(crate) mod observe;
 pub(crate) mod routes;
@@ -28,6 +29,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .merge(sequences::router(handle.clone()))
         .merge(contacts::router(handle.clone()))
         .merge(faults::router(handle.clone()))
-        .merge(observe::router(handle))
+        .merge(observe::router(handle.clone()))
+        .merge(groups::router(handle))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
 }

@@ -34,6 +34,19 @@ POST /admin/contacts/{phone}/receipt     {to, id, kind}: "", "read" or "played"
 POST /admin/contacts/{phone}/typing      {to, state}: "composing", "recording" or "paused"
 POST /admin/contacts/{phone}/presence    {available}
 POST /admin/contacts/{phone}/call        {to, video?, terminate?: CALL_ID}; answers {callId}
+POST /admin/contacts/{phone}/status      {to: [PHONE], text}: a status that these accounts see
+POST /admin/accounts/{phone}/privacy     {category, value}: such as groupadd, "none"
+GET  /admin/groups                       groups with members and settings
+POST /admin/groups                       {contact, subject, members: [PHONE], description?}; contact is who acts
+GET  /admin/groups/{id}                  one group
+POST /admin/groups/{id}/members          {contact, action: add|remove|promote|demote, phones}
+POST /admin/groups/{id}/subject          {contact, subject}
+POST /admin/groups/{id}/description      {contact, description?}
+POST /admin/groups/{id}/settings         {contact, announce?, locked?, ephemeral?, approval?, adminAdd?}
+POST /admin/groups/{id}/invite           {contact, reset?}; answers {code}
+POST /admin/groups/{id}/requests         {contact, approve, phones}: those who ask to join
+POST /admin/groups/{id}/leave            {contact}
+POST /admin/groups/join                  {contact, code}; answers {jid, pending}
 
 Faults, on one device ({phone, device}), one account ({phone}) or all; `share` (0 to 1) picks connections:
   drop, halfOpen, resume, replaced, removeDevice (phone and device)

@@ -35,6 +35,9 @@ pub(crate) fn handle(session: &Session, request: &NodeRef<'_>) {
         "abt" => settings::props(request),
         "privacy" => privacy::handle(session, request, set),
         "blocklist" => privacy::blocklist(session, request, set),
+        "w:profile:picture" if set && !groups::may_set_picture(session, request) => {
+            error(request, 403, "forbidden")
+        }
         "w:profile:picture" => profile::picture(session, request, set),
         "status" => profile::about(session, request),
         "w:g2" => groups::handle(session, request, set),

@@ -26,6 +26,25 @@ pub(crate) struct Inbound<'a> {
     pub(crate) chat: String,
 }
 
+/// Handles the ciphertexts of one message for a device that is simulated here: the phone. False when the
+/// device is a client's.
+pub(crate) fn simulated(
+    world: &World,
+    target: &Arc<Account>,
+    device: u16,
+    inbound: &Inbound<'_>,
+    node: &NodeRef<'_>,
+    encs: &[Node],
+) -> bool {
+    if device != 0 {
+        return false;
+    }
+    if target.active() {
+        message(world, target, inbound, node, encs);
+    }
+    true
+}
+
 /// Handles the ciphertexts of one message for the phone of `target`.
 pub(crate) fn message(
     world: &World,

@@ -19,6 +19,9 @@ use crate::{
     world::{World, account::Account, groups::Group, stats::count},
 };
 
+/// The chat of status messages.
+pub(crate) const STATUS: &str = "status@broadcast";
+
 /// Encrypts for a companion device, starting a session when there is none.
 pub(crate) fn seal(
     world: &World,
@@ -132,19 +135,53 @@ pub(crate) fn direct(world: &World, from: &Account, to: &Account, id: &str, cont
 }
 
 /// Sends a group message to every companion device of the other members.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] when the phone may not write to the group.
 pub(crate) fn group(world: &World, from: &Account, group: &Group, id: &str, content: &Content) -> Result<()> {
+    let members = {
+        let info = group.info();
+        if !info.may_send(&from.phone) {
+            return Err(Error::Invalid(format!("{} may not write to {}", from.phone, group.jid())));
+        }
+        info.members.clone()
+    };
+    let others = members.iter().filter(|member| member.phone != from.phone);
+    let to: Vec<_> = others.filter_map(|member| world.directory.phone(&member.phone)).collect();
+    broadcast(world, from, &group.jid().to_string(), &to, id, content)
+}
+
+/// Posts a status that the accounts `to` see.
+pub(crate) fn status(
+    world: &World,
+    from: &Account,
+    to: &[Arc<Account>],
+    id: &str,
+    content: &Content,
+) -> Result<()> {
+    broadcast(world, from, STATUS, to, id, content)
+}
+
+/// Sends under the phone's sender key for `name`, which devices that lack it get along with the message.
+fn broadcast(
+    world: &World,
+    from: &Account,
+    name: &str,
+    to: &[Arc<Account>],
+    id: &str,
+    content: &Content,
+) -> Result<()> {
     use buffa::MessageField;
     use waproto::whatsapp::{Message, message::SenderKeyDistributionMessage};
 
-    let name = group.jid().to_string();
-    let sent = remember(from, id, content, Some(name.clone()));
-    let members = group.info().members.clone();
+    let sent = remember(from, id, content, Some(name.to_owned()));
     let mut signal = from.signal();
     let (distribution, ciphertext) =
-        signal.encrypt_group(&name, &format!("{}@lid", from.lid), &sent.plaintext)?;
+        signal.encrypt_group(name, &format!("{}@lid", from.lid), &sent.plaintext)?;
     let distribution = MessageUtils::encode_and_pad(&Message {
         sender_key_distribution_message: MessageField::some(SenderKeyDistributionMessage {
-            group_id: Some(name.clone()),
+            group_id: Some(name.to_owned()),
             axolotl_sender_key_distribution_message: Some(distribution),
         }),
         ..Default::default()
@@ -153,22 +190,27 @@ pub(crate) fn group(world: &World, from: &Account, group: &Group, id: &str, cont
     if corrupts(world, from) {
         break_open(&mut shared);
     }
-    for member in members.iter().filter(|member| member.phone != from.phone) {
-        let Some(to) = world.directory.phone(&member.phone) else { continue };
-        for device in deliver::device_ids(&to) {
+    for to in to {
+        for device in deliver::device_ids(to) {
             let mut encs = Vec::new();
-            let key = (name.clone(), format!("{}:{device}", to.phone));
+            let key = (name.to_owned(), format!("{}:{device}", to.phone));
             if from.agent().distributed.insert(key) {
-                encs.push(seal(world, &mut signal, &to, device, &distribution)?);
+                encs.push(seal(world, &mut signal, to, device, &distribution)?);
             }
             encs.push(shared.clone());
-            deliver::to_device(world, &to, device, group_head(from, &name, id, &sent).children(encs).build());
+            deliver::to_device(world, to, device, group_head(from, name, id, &sent).children(encs).build());
         }
     }
     drop(signal);
     count(&world.stats.contact_messages);
     world.touch();
     Ok(())
+}
+
+/// Makes a new sender key for the next message in `group`.
+pub(crate) fn forget_sender_key(account: &Account, group: &str) {
+    account.signal().forget_sender_key(group, &format!("{}@lid", account.lid));
+    account.agent().distributed.retain(|(name, _)| name != group);
 }
 
 /// Sends a remembered message again to one device, over a fresh session.

@@ -164,6 +164,11 @@ impl Signal {
         ready(process_sender_key_distribution_message(&name, &distribution, &mut self.sender_keys))
     }
 
+    /// Forgets the sender key that `sender` uses in `group`.
+    pub(crate) fn forget_sender_key(&mut self, group: &str, sender: &str) {
+        self.sender_keys.0.remove(SenderKeyName::from_parts(group, sender).cache_key());
+    }
+
     /// Decrypts a group message (`skmsg`).
     pub(crate) fn decrypt_group(&mut self, group: &str, sender: &str, bytes: &[u8]) -> Result<Vec<u8>> {
         ready(group_decrypt(bytes, &mut self.sender_keys, &SenderKeyName::from_parts(group, sender)))

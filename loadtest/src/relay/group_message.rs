@@ -8,27 +8,40 @@ use super::{deliver, message};
 use crate::{
     phone::receive::{self, Inbound},
     session::device::Session,
-    wire::nodes::jid,
+    wire::nodes::{jid, text},
     world::account::Account,
 };
 
-/// The ack error of a message to a group: 404 unknown, 403 not a member.
-pub(super) fn refusal(session: &Session, to: &Jid) -> Option<u16> {
+/// Most ids of status messages remembered per account.
+const MAX_STATUS_IDS: usize = 256;
+
+/// The ack error of a message to a group: 404 unknown, 403 not a member, or not an admin where only admins
+/// write. A reaction is allowed to every member.
+pub(super) fn refusal(session: &Session, node: &NodeRef<'_>, to: &Jid) -> Option<u16> {
     if to.server != Server::Group {
         return None;
     }
-    match session.world.groups.get(to.user.as_str()) {
-        None => Some(404),
-        Some(group) if !group.info().has(&session.account.phone) => Some(403),
-        Some(_) => None,
-    }
+    let Some(group) = session.world.groups.get(to.user.as_str()).map(|group| group.value().clone()) else {
+        return Some(404);
+    };
+    let reaction = text(node, "type").is_some_and(|kind| kind == "reaction");
+    let info = group.info();
+    let allowed = info.may_send(&session.account.phone) || (reaction && info.has(&session.account.phone));
+    (!allowed).then_some(403)
 }
 
 /// Relays a group or status message.
 pub(super) fn relay(session: &Session, node: &NodeRef<'_>, to: &Jid) {
     let mut pairwise = pairwise(session, node);
     let shared: Vec<Node> = node.get_children_by_tag("enc").map(NodeRef::to_owned).collect();
-    for account in audience(session, to, &pairwise) {
+    if let Some(participant) = jid(node, "participant") {
+        // Sent again, to the one device that asked for it.
+        if let Some(account) = session.world.directory.find(&participant) {
+            one(session, node, to, &account, participant.device, shared);
+        }
+        return;
+    }
+    for account in audience(session, node, to, &pairwise) {
         let own = Arc::ptr_eq(&account, &session.account);
         for device in std::iter::once(0).chain(deliver::device_ids(&account)) {
             if own && device == session.device {
@@ -36,33 +49,37 @@ pub(super) fn relay(session: &Session, node: &NodeRef<'_>, to: &Jid) {
             }
             let mut encs = pairwise.remove(&(account.phone.clone(), device)).unwrap_or_default();
             encs.extend(shared.iter().cloned());
-            if device == 0 {
-                phone(session, node, to, &account, &encs);
-            } else {
-                let sender = session.account.lid().with_device(session.device);
-                let stanza = message::head(session, node)
-                    .attr("from", to)
-                    .attr("participant", sender)
-                    .attr("participant_pn", session.account.pn())
-                    .children(message::body(node, encs))
-                    .build();
-                deliver::to_device(&session.world, &account, device, stanza);
-            }
+            one(session, node, to, &account, device, encs);
         }
     }
 }
 
-fn phone(session: &Session, node: &NodeRef<'_>, to: &Jid, account: &Arc<Account>, encs: &[Node]) {
-    if !account.active() {
-        return;
-    }
+/// Relays the ciphertexts `encs` to one device.
+fn one(
+    session: &Session,
+    node: &NodeRef<'_>,
+    to: &Jid,
+    account: &Arc<Account>,
+    device: u16,
+    encs: Vec<Node>,
+) {
     let inbound = Inbound {
         from: &session.account,
         device: session.device,
         group: Some(to.to_string()),
         chat: to.to_string(),
     };
-    receive::message(&session.world, account, &inbound, node, encs);
+    if receive::simulated(&session.world, account, device, &inbound, node, &encs) {
+        return;
+    }
+    let sender = session.account.lid().with_device(session.device);
+    let stanza = message::head(session, node)
+        .attr("from", to)
+        .attr("participant", sender)
+        .attr("participant_pn", session.account.pn())
+        .children(message::body(node, encs))
+        .build();
+    deliver::to_device(&session.world, account, device, stanza);
 }
 
 /// Pairwise ciphertexts (sender-key distributions) by account and device.
@@ -79,13 +96,29 @@ fn pairwise(session: &Session, node: &NodeRef<'_>) -> HashMap<(String, u16), Vec
     found
 }
 
-/// Members of the group, or everybody a status of this account ever had a participant entry for.
-fn audience(session: &Session, to: &Jid, pairwise: &HashMap<(String, u16), Vec<Node>>) -> Vec<Arc<Account>> {
+/// Members of the group, or everybody a status of this account ever had a participant entry for. A status
+/// that comes again is for the participants only who asked for it.
+fn audience(
+    session: &Session,
+    node: &NodeRef<'_>,
+    to: &Jid,
+    pairwise: &HashMap<(String, u16), Vec<Node>>,
+) -> Vec<Arc<Account>> {
     let directory = &session.world.directory;
-    if let Some(group) = session.world.groups.get(to.user.as_str()) {
+    let group = session.world.groups.get(to.user.as_str()).map(|group| group.value().clone());
+    if let Some(group) = group {
         return group.info().members.iter().filter_map(|member| directory.phone(&member.phone)).collect();
     }
+    let id = text(node, "id").unwrap_or_default();
     let mut state = session.account.state();
+    if state.status_ids.iter().any(|known| *known == id) {
+        drop(state);
+        return pairwise.keys().filter_map(|(phone, _)| directory.phone(phone)).collect();
+    }
+    state.status_ids.push_back(id.into_owned());
+    if state.status_ids.len() > MAX_STATUS_IDS {
+        state.status_ids.pop_front();
+    }
     state.status_audience.extend(pairwise.keys().map(|(phone, _)| phone.clone()));
     state.status_audience.iter().filter_map(|phone| directory.phone(phone)).collect()
 }

@@ -20,7 +20,7 @@ const NOT_COPIED: [&str; 4] = ["participants", "device-identity", "tctoken", "en
 pub(crate) fn handle(session: &Session, node: &NodeRef<'_>) {
     count(&session.world.stats.messages_in);
     let Some(to) = jid(node, "to") else { return };
-    let refusal = if to.is_group_or_status() { group_message::refusal(session, &to) } else { None };
+    let refusal = if to.is_group_or_status() { group_message::refusal(session, node, &to) } else { None };
     session.reply(ack(node, &to, refusal));
     match refusal {
         Some(_) => {}
@@ -69,12 +69,9 @@ fn direct(session: &Session, node: &NodeRef<'_>, to: &Jid) {
 fn one(session: &Session, node: &NodeRef<'_>, chat: &Jid, address: &Jid, encs: Vec<Node>) {
     let Some(target) = session.world.directory.find(address) else { return };
     let own = Arc::ptr_eq(&target, &session.account);
-    if address.device == 0 {
-        if target.active() {
-            let chat = if own { chat.to_non_ad().to_string() } else { session.account.pn().to_string() };
-            let inbound = Inbound { from: &session.account, device: session.device, group: None, chat };
-            receive::message(&session.world, &target, &inbound, node, &encs);
-        }
+    let named = if own { chat.to_non_ad().to_string() } else { session.account.pn().to_string() };
+    let inbound = Inbound { from: &session.account, device: session.device, group: None, chat: named };
+    if receive::simulated(&session.world, &target, address.device, &inbound, node, &encs) {
         return;
     }
     let mut stanza = head(session, node).attr("from", session.account.device_like(session.device, address));

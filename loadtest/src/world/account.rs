@@ -1,7 +1,7 @@
 //! An account: a phone number with a phone (device 0) and companion devices.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, VecDeque},
     sync::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -57,6 +57,8 @@ pub(crate) struct State {
     pub(crate) last_seen: u64,
     /// Accounts that status messages of this account went to.
     pub(crate) status_audience: HashSet<String>,
+    /// Ids of its last status messages.
+    pub(crate) status_ids: VecDeque<String>,
 }
 
 impl State {

@@ -1,6 +1,7 @@
 //! Everything the server knows: accounts with their devices and phones, groups, pairings, faults.
 //!
-//! Lock order: a phone's `signal` or `agent` before any account's `state`; never two accounts' `state`.
+//! Lock order: a phone's `signal` or `agent`, or a group's `info`, before any account's `state`; never two
+//! accounts' `state`, never a phone's keys and a group's `info`.
 
 pub(crate) mod account;
 pub(crate) mod appstate;

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod client;
+pub mod groups;
 pub mod plain;
 pub mod texts;
 pub mod transport;

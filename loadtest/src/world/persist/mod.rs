@@ -22,6 +22,7 @@ use wacore_libsignal::protocol::{CurveError, KeyPair, PrivateKey, SignalProtocol
 use self::{account::AccountRecord, bytes::Base64};
 use super::{
     World,
+    account::path as account_path,
     groups::{Group, Info},
     lock,
 };
@@ -66,6 +67,9 @@ struct StateFile {
     names: Vec<(String, String)>,
     existence: Vec<(String, bool)>,
     group_pictures: Vec<(String, String)>,
+    /// Pictures of groups by path.
+    #[serde(default)]
+    pictures: Vec<(String, Base64)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -107,6 +111,9 @@ pub(crate) fn load(options: Options, addr: SocketAddr) -> Result<World, StateErr
     for (phone, exists) in file.existence {
         world.directory.set_exists(&phone, exists);
     }
+    for (path, jpeg) in file.pictures {
+        world.media.put(path, jpeg.0.into());
+    }
     for (group, picture) in file.group_pictures {
         world.group_pictures.insert(group, picture);
     }
@@ -119,6 +126,11 @@ pub(crate) fn save(world: &World) -> Result<(), StateError> {
     let Some(path) = world.options.state_file.as_deref() else { return Ok(()) };
     let _writer = lock(&WRITER);
     let accounts = world.directory.all();
+    let pictures = world.group_pictures.iter().filter_map(|entry| {
+        let path = account_path(entry.value());
+        Some((path.clone(), Base64(world.media.get(&path)?.to_vec())))
+    });
+    let pictures = pictures.collect();
     let file = StateFile {
         version: VERSION,
         server_key: Base64(world.server_key.private_key.serialize().to_vec()),
@@ -135,6 +147,7 @@ pub(crate) fn save(world: &World) -> Result<(), StateError> {
             .iter()
             .map(|entry| (entry.key().clone(), entry.value().clone()))
             .collect(),
+        pictures,
     };
     Ok(replace(path, &serde_json::to_vec(&file)?)?)
 }
