@@ -51,6 +51,8 @@ pub use options::Options;
 pub use pairing::qr::Paired;
 pub use phone::{
     agent::{Behaviour, Received, Signalled},
+    attach::ReceivedMedia,
+    compose::{Card, Compose, File, Kind},
     content::Quoted,
 };
 pub use simulator::Simulator;
@@ -59,6 +61,7 @@ pub use world::{
         ConnectRefusal, LoginFailure, MediaFault, StandingFaults,
         order::{Fault, FaultOrder, Scope, Step},
     },
+    media::MediaStats,
     persist::StateError,
     record::{Direction, RecordedStanza},
     stats::Stats,

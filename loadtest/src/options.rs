@@ -24,6 +24,8 @@ pub struct Options {
     pub max_queue: usize,
     /// Most outgoing stanzas waiting in one connection; a client that reads slower is disconnected.
     pub connection_buffer: usize,
+    /// Most bytes that the media host keeps; the oldest files go first and are 404 from then on.
+    pub max_media_bytes: usize,
     /// Most recent received messages kept per contact.
     pub max_received: usize,
     /// Whether pairing tells the client that its account addresses direct chats by LID.
@@ -41,6 +43,7 @@ impl Default for Options {
             decrypt_phones: false,
             max_queue: 100_000,
             connection_buffer: 16_384,
+            max_media_bytes: 512 * 1024 * 1024,
             max_received: 1_000,
             lid_migrated: false,
         }

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{client::TestClient, plain::exchange, simulator, simulator_with, texts::signalled, until};
+use common::{client::TestClient, http::exchange, simulator, simulator_with, texts::signalled, until};
 use serde_json::{Value, json};
 use wa_sim::{
     ContactInfo, FaultOrder, GroupSettings, Handle, MemberAction, NewContact, NewGroup, Options, Paired,

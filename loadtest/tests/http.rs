@@ -7,28 +7,20 @@ mod common;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use common::{client::TestClient, simulator, within};
+use common::{client::TestClient, http::request, simulator, within};
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
 use wa_sim::{Error, Options, Simulator};
-use whatsapp_rust::wacore::store::InMemoryBackend;
+use whatsapp_rust::{
+    Jid, UploadOptions,
+    download::MediaType,
+    media::{DocumentOptions, document_message},
+    wacore::{proto_helpers::MessageExt as _, store::InMemoryBackend},
+};
 
 /// One request on its own connection: status and body.
 async fn http(addr: SocketAddr, method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, Vec<u8>) {
-    let mut stream = TcpStream::connect(addr).await.expect("connect");
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: sim\r\nconnection: close\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
-        body.len(),
-    );
-    stream.write_all(&[head.as_bytes(), body].concat()).await.expect("write");
-    let mut answer = Vec::new();
-    within("answer", stream.read_to_end(&mut answer)).await.expect("read");
-    let split = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("head");
-    let status = std::str::from_utf8(&answer[9..12]).expect("status").parse().expect("status");
-    (status, answer[split + 4..].to_vec())
+    let kind = [("content-type".to_owned(), kind.to_owned())];
+    within("answer", request(&addr.to_string(), method, path, &kind, body)).await.expect("request")
 }
 
 async fn post(addr: SocketAddr, path: &str, body: &Value) -> Value {
@@ -97,11 +89,47 @@ async fn media_comes_back_as_it_was_uploaded() {
     let direct = serde_json::from_slice::<Value>(&answer).expect("json")["direct_path"].clone();
     let direct = direct.as_str().expect("path");
     assert_eq!(http(addr, "GET", direct, "text/plain", b"").await, (200, b"sealed".to_vec()));
+    let range = [("range".to_owned(), "bytes=2-3".to_owned())];
+    let part = request(&addr.to_string(), "GET", direct, &range, b"").await.expect("range");
+    assert_eq!(part, (206, b"al".to_vec()));
     assert_eq!(http(addr, "GET", "/v/image/none", "text/plain", b"").await.0, 404);
+    assert_eq!(http(addr, "POST", "/mms/image/aGFzaA?auth=old", "text/plain", b"x").await.0, 403);
+    assert_eq!(http(addr, "POST", "/mms/image/aGFzaA", "text/plain", b"x").await.0, 401);
+    post(addr, "/admin/media/expire", &json!({ "path": direct, "status": 410 })).await;
+    assert_eq!(http(addr, "GET", direct, "text/plain", b"").await.0, 410);
+    assert_eq!(get(addr, "/admin/media").await["files"], 1);
 }
 
 #[tokio::test]
 async fn other_hosts_are_refused() {
     let options = Options { listen: ([0, 0, 0, 0], 0).into(), ..Options::default() };
     assert!(matches!(Simulator::start(options).await, Err(Error::RemoteAddress(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_sends_and_fetches_files() {
+    let simulator = simulator().await;
+    let addr = simulator.addr();
+    let ana = post(addr, "/admin/contacts", &json!({ "name": "Ana" })).await["phone"].clone();
+    let (mut client, paired) = TestClient::paired(&simulator, None).await;
+    let path = format!("/admin/contacts/{}", ana.as_str().expect("phone"));
+    let order = json!({
+        "to": paired.phone, "kind": "image", "file": { "data": "cGljdHVyZQ==" }, "caption": "look", "viewOnce": true,
+    });
+    let id = post(addr, &format!("{path}/compose"), &order).await["id"].clone();
+    assert!(id.is_string());
+    let image = client.message(|message| message.get_base_message().image_message.as_option().cloned()).await;
+    assert_eq!(client.client.download(&image).await.expect("download"), b"picture");
+    let upload = client.client.upload(b"back".to_vec(), MediaType::Document, UploadOptions::new());
+    let message = document_message(upload.await.expect("upload"), DocumentOptions::default());
+    let to = Jid::pn(ana.as_str().expect("phone"));
+    let sent = client.client.send_message(to, message).await.expect("send");
+    within("the contact's copy", async {
+        while get(addr, &format!("{path}/received")).await["total"] != 1 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let media = format!("{path}/media/{}", sent.message_id);
+    assert_eq!(http(addr, "GET", &media, "text/plain", b"").await, (200, b"back".to_vec()));
 }

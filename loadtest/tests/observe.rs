@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{client::TestClient, plain::exchange, simulator, texts::received, until};
+use common::{client::TestClient, http::exchange, simulator, texts::received, until};
 use serde_json::{Value, json};
 use wa_sim::{Direction, Handle, NewContact, Send, Simulator};
 use whatsapp_rust::Jid;

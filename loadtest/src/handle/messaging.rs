@@ -27,13 +27,13 @@ const WINDOW: usize = 1_024;
 const WINDOW_POLL: Duration = Duration::from_millis(2);
 
 /// Where a contact sends to.
-enum Target {
+pub(super) enum Target {
     Account(Arc<Account>),
     Group(Arc<Group>),
 }
 
 impl Target {
-    fn find(world: &World, to: &str) -> Result<Self> {
+    pub(super) fn find(world: &World, to: &str) -> Result<Self> {
         if let Ok(jid) = to.parse::<Jid>() {
             if jid.server == Server::Group {
                 let group = world.groups.get(jid.user.as_str()).map(|group| group.value().clone());
@@ -48,7 +48,7 @@ impl Target {
         Ok(Self::Account(send::target(world, &digits(user)?)?))
     }
 
-    fn send(&self, world: &World, from: &Account, id: &str, content: &Content) -> Result<()> {
+    pub(super) fn send(&self, world: &World, from: &Account, id: &str, content: &Content) -> Result<()> {
         match self {
             Self::Account(to) => send::direct(world, from, to, id, content),
             Self::Group(group) => send::group(world, from, group, id, content),
@@ -62,7 +62,7 @@ impl Target {
     }
 
     /// The chat as the contact names it in message keys.
-    fn chat(&self) -> String {
+    pub(super) fn chat(&self) -> String {
         match self {
             Self::Account(to) => to.pn().to_string(),
             Self::Group(group) => group.jid().to_string(),

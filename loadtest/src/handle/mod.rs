@@ -1,9 +1,11 @@
 //! The operations of the admin interface, for use in process.
 
+pub(crate) mod compose;
 pub(crate) mod contacts;
 pub(crate) mod devices;
 pub(crate) mod faults;
 pub(crate) mod groups;
+pub(crate) mod media;
 pub(crate) mod messaging;
 pub(crate) mod sequences;
 pub(crate) mod record;

@@ -2,11 +2,14 @@
 
 pub(crate) mod admin;
 pub(crate) mod chat;
+pub(crate) mod compose;
 pub(crate) mod contacts;
 pub(crate) mod faults;
 pub(crate) mod groups;
 pub(crate) mod media;
 pub(crate) mod observe;
+pub(crate) mod media_admin;
+pub(crate) mod range;
 pub(crate) mod routes;
 pub(crate) mod sequences;
 
@@ -28,8 +31,10 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .merge(admin::router(handle.clone()))
         .merge(sequences::router(handle.clone()))
         .merge(contacts::router(handle.clone()))
+        .merge(compose::router(handle.clone()))
+        .merge(groups::router(handle.clone()))
+        .merge(media_admin::router(handle.clone()))
         .merge(faults::router(handle.clone()))
-        .merge(observe::router(handle.clone()))
-        .merge(groups::router(handle))
+        .merge(observe::router(handle))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
 }

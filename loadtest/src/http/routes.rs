@@ -21,12 +21,19 @@ GET  /admin/faults                       faults that stand, and how often each k
 POST /admin/faults                       {kind, ..., phone?, device?, share?}: see below; answers {struck}
 DELETE /admin/faults                     ends all faults that stand
 POST /admin/scenario                     [{afterMs, fault: {kind, ...}, times?, everyMs?}]: faults by the clock
+GET  /admin/media                        files, bytes, uploads and downloads of the media host
+POST /admin/media/expire                 {path, status?}: downloads of a direct path fail (404 or 410), the phones can upload it again
+POST /admin/media/forget                 {path}: nobody has the file any more
+POST /admin/media/renew-auth             refuses the credentials of media_conn answers so far (403)
+POST /admin/media/cut-upload             {bytes}: the next upload breaks off after this many bytes
 GET  /admin/contacts                     contacts
 POST /admin/contacts                     {phone?, name?, autoReceipt?, autoRead?, autoReply?, useLid?}
 GET  /admin/contacts/{phone}/received    ?after=SEQ: {total, messages: [...]} in order
 GET  /admin/contacts/{phone}/signals     receipts, chat states and call actions that reached the contact
 GET  /admin/sequences                    ?run=NUMBER: what contacts received of the numbered texts of a load run
 POST /admin/contacts/{phone}/send        {to, text, count?, rate?, quoted?: {id, participant, text}, extended?}; {n} in text
+POST /admin/contacts/{phone}/compose     {to, kind, ..., quoted?, mentions?, forwarded?, viewOnce?, ephemeral?}; kind is text, image, video, audio, document, sticker, location, liveLocation, contacts, reaction, poll, vote, listReply or buttonReply; answers {id}
+GET  /admin/contacts/{phone}/media/{id}  the decrypted file of a received message
 POST /admin/contacts/{phone}/edit        {to, id, text}
 POST /admin/contacts/{phone}/revoke      {to, id}
 POST /admin/contacts/{phone}/react       {to, id, emoji, fromMe?}

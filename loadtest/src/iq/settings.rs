@@ -18,7 +18,7 @@ pub(crate) fn media_conn(session: &Session, request: &NodeRef<'_>) -> Node {
         .children([el("upload").build(), el("download").build()])
         .build();
     let connection = el("media_conn")
-        .attr("auth", "sim")
+        .attr("auth", session.world.media.auth())
         .attr("ttl", MEDIA_TTL)
         .attr("auth_ttl", MEDIA_TTL)
         .attr("max_buckets", 12)

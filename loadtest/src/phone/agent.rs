@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::sequence::Sequences;
+use super::{attach::ReceivedMedia, secrets::Secrets};
 
 /// Automatic behaviour of a contact.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,11 +19,13 @@ pub struct Behaviour {
     pub auto_reply: Option<String>,
     /// Addresses the contact's own stanzas by LID instead of phone number.
     pub use_lid: bool,
+    /// Downloads, decrypts and checks the files of received messages.
+    pub auto_download: bool,
 }
 
 impl Default for Behaviour {
     fn default() -> Self {
-        Self { auto_receipt: true, auto_read: false, auto_reply: None, use_lid: false }
+        Self { auto_receipt: true, auto_read: false, auto_reply: None, use_lid: false, auto_download: true }
     }
 }
 
@@ -40,12 +43,35 @@ pub struct Received {
     pub from: String,
     /// Device of the sending account.
     pub device: u16,
-    /// `text`, `extendedText`, `edit`, `revoke`, `reaction`, `image`, ... or `undecryptable`.
+    /// `text`, `extendedText`, `edit`, `revoke`, `reaction`, `image`, `video`, `gif`, `roundVideo`, `audio`,
+    /// `voice`, `document`, `sticker`, `location`, `liveLocation`, `contact`, `contacts`, `poll`, `vote`,
+    /// `list`, `listReply`, `buttons`, `buttonReply`, `interactive`, `other` or `undecryptable`.
     pub kind: String,
-    /// Text, caption, new text of an edit or emoji of a reaction.
+    /// Text, caption, name, question, new text of an edit or emoji of a reaction.
     pub text: Option<String>,
-    /// Id of the message that an edit, revoke, reaction or quote refers to.
+    /// Id of the message that an edit, revoke, reaction, vote or quote refers to.
     pub target: Option<String>,
+    /// Id of the quoted message.
+    #[serde(default)]
+    pub quoted: Option<String>,
+    /// JIDs of mentioned users.
+    #[serde(default)]
+    pub mentions: Vec<String>,
+    /// Whether it is marked as forwarded.
+    #[serde(default)]
+    pub forwarded: bool,
+    /// Whether it may be opened only once.
+    #[serde(default)]
+    pub view_once: bool,
+    /// Whether it disappears after some time.
+    #[serde(default)]
+    pub ephemeral: bool,
+    /// Options of a poll or vote, cards of contacts, coordinates of a place, id of a row or button.
+    #[serde(default)]
+    pub details: Vec<String>,
+    /// The file that it carries.
+    #[serde(default)]
+    pub media: Option<ReceivedMedia>,
     /// Arrival in seconds since the Unix epoch.
     pub timestamp: u64,
 }
@@ -79,6 +105,8 @@ pub(crate) struct Agent {
     pub(crate) sent_order: VecDeque<String>,
     /// Retries asked for, by message id.
     pub(crate) retries: HashMap<String, u32>,
+    /// Secrets of messages, for votes and encrypted edits.
+    pub(crate) secrets: Secrets,
     /// Group and member device pairs that already have this phone's sender key.
     pub(crate) distributed: HashSet<(String, String)>,
     /// Messages still to come that the phone pretends it cannot decrypt.
@@ -93,6 +121,7 @@ pub(crate) struct Sent {
     pub(crate) plaintext: Vec<u8>,
     pub(crate) stanza_type: &'static str,
     pub(crate) edit: Option<&'static str>,
+    pub(crate) media_type: Option<&'static str>,
     pub(crate) group: Option<String>,
 }
 

@@ -1,6 +1,7 @@
-//! Message contents that a phone sends, and what it recognises in those it receives.
+//! Message contents that a phone sends.
 
 use buffa::MessageField;
+use wacore::send::{media_type_from_message, stanza_type_from_message};
 use waproto::whatsapp::{
     ContextInfo, Message, MessageKey,
     message::{ExtendedTextMessage, ProtocolMessage, ReactionMessage, protocol_message::Type},
@@ -20,6 +21,20 @@ pub(crate) struct Content {
     pub(crate) stanza_type: &'static str,
     /// `edit` attribute of the stanza.
     pub(crate) edit: Option<&'static str>,
+    /// `mediatype` attribute of the ciphertexts.
+    pub(crate) media_type: Option<&'static str>,
+}
+
+impl Content {
+    /// A message with the attributes that clients give to its kind.
+    pub(crate) fn of(message: Message) -> Self {
+        Self {
+            stanza_type: stanza_type_from_message(&message),
+            media_type: media_type_from_message(&message),
+            edit: None,
+            message,
+        }
+    }
 }
 
 /// A message that a quote refers to.
@@ -35,14 +50,10 @@ pub struct Quoted {
     pub text: String,
 }
 
-fn plain(message: Message) -> Content {
-    Content { message, stanza_type: "text", edit: None }
-}
-
 /// A text, or a reply when `quoted` is given.
 pub(crate) fn text(text: &str, quoted: Option<&Quoted>, extended: bool) -> Content {
     if quoted.is_none() && !extended {
-        return plain(Message { conversation: Some(text.to_owned()), ..Default::default() });
+        return Content::of(Message { conversation: Some(text.to_owned()), ..Default::default() });
     }
     let context = quoted.map(|quoted| ContextInfo {
         stanza_id: Some(quoted.id.clone()),
@@ -53,7 +64,7 @@ pub(crate) fn text(text: &str, quoted: Option<&Quoted>, extended: bool) -> Conte
         }),
         ..Default::default()
     });
-    plain(Message {
+    Content::of(Message {
         extended_text_message: MessageField::some(ExtendedTextMessage {
             text: Some(text.to_owned()),
             context_info: context.map_or_else(MessageField::default, MessageField::some),
@@ -85,7 +96,7 @@ pub(crate) fn edit(chat: &str, id: &str, text: &str) -> Content {
         ..Default::default()
     };
     let message = Message { protocol_message: MessageField::some(protocol), ..Default::default() };
-    Content { message, stanza_type: "text", edit: Some(EDIT) }
+    Content { edit: Some(EDIT), ..Content::of(message) }
 }
 
 /// Deletion of an own message for everyone.
@@ -93,7 +104,7 @@ pub(crate) fn revoke(chat: &str, id: &str) -> Content {
     let protocol =
         ProtocolMessage { key: own_key(chat, id), r#type: Some(Type::REVOKE), ..Default::default() };
     let message = Message { protocol_message: MessageField::some(protocol), ..Default::default() };
-    Content { message, stanza_type: "text", edit: Some(REVOKE) }
+    Content { edit: Some(REVOKE), ..Content::of(message) }
 }
 
 /// A reaction to a message; an empty emoji removes it.
@@ -110,76 +121,5 @@ pub(crate) fn reaction(chat: &str, id: &str, from_me: bool, emoji: &str) -> Cont
         ..Default::default()
     };
     let message = Message { reaction_message: MessageField::some(reaction), ..Default::default() };
-    Content { message, stanza_type: "reaction", edit: None }
-}
-
-/// Kind, text and target message id of a content.
-pub(crate) struct Recognised {
-    pub(crate) kind: &'static str,
-    pub(crate) text: Option<String>,
-    pub(crate) target: Option<String>,
-}
-
-/// The message inside the wrapper for own devices, if there is one.
-pub(crate) fn unwrap(message: Message) -> Message {
-    wacore::messages::unwrap_device_sent(message)
-}
-
-/// Recognises a content.
-pub(crate) fn recognise(message: &Message) -> Recognised {
-    let known = |kind, text: Option<String>| Recognised { kind, text, target: None };
-    if let Some(inner) = message.edited_message.as_option().and_then(|wrapper| wrapper.message.as_option()) {
-        return recognise(inner);
-    }
-    if let Some(text) = &message.conversation {
-        return known("text", Some(text.clone()));
-    }
-    if let Some(extended) = message.extended_text_message.as_option() {
-        let target = extended.context_info.as_option().and_then(|context| context.stanza_id.clone());
-        return Recognised { kind: "extendedText", text: extended.text.clone(), target };
-    }
-    if let Some(protocol) = message.protocol_message.as_option() {
-        return recognise_protocol(protocol);
-    }
-    if let Some(reaction) = message.reaction_message.as_option() {
-        let target = reaction.key.as_option().and_then(|key| key.id.clone());
-        return Recognised { kind: "reaction", text: reaction.text.clone(), target };
-    }
-    if let Some(image) = message.image_message.as_option() {
-        return known("image", image.caption.clone());
-    }
-    if let Some(video) = message.video_message.as_option() {
-        return known("video", video.caption.clone());
-    }
-    if let Some(document) = message.document_message.as_option() {
-        return known("document", document.caption.clone());
-    }
-    if message.audio_message.is_set() {
-        return known("audio", None);
-    }
-    if message.sticker_message.is_set() {
-        return known("sticker", None);
-    }
-    if let Some(location) = message.location_message.as_option() {
-        return known("location", location.name.clone());
-    }
-    if let Some(contact) = message.contact_message.as_option() {
-        return known("contact", contact.display_name.clone());
-    }
-    if message.sender_key_distribution_message.is_set() {
-        return known("senderKeyDistribution", None);
-    }
-    known("other", None)
-}
-
-fn recognise_protocol(protocol: &ProtocolMessage) -> Recognised {
-    let target = protocol.key.as_option().and_then(|key| key.id.clone());
-    match protocol.r#type {
-        Some(Type::REVOKE) => Recognised { kind: "revoke", text: None, target },
-        Some(Type::MESSAGE_EDIT) => {
-            let text = protocol.edited_message.as_option().and_then(|edited| recognise(edited).text);
-            Recognised { kind: "edit", text, target }
-        }
-        _ => Recognised { kind: "protocol", text: None, target },
-    }
+    Content::of(message)
 }

@@ -3,9 +3,15 @@
 //! A *contact* is an account whose phone is active and that has no companion devices.
 
 pub(crate) mod agent;
+pub(crate) mod attach;
+pub(crate) mod compose;
 pub(crate) mod content;
+pub(crate) mod files;
 pub(crate) mod keyshare;
 pub(crate) mod receive;
+pub(crate) mod recognise;
+pub(crate) mod reupload;
+pub(crate) mod secrets;
 pub(crate) mod send;
 pub(crate) mod signal;
 pub(crate) mod stores;

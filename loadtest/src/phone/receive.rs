@@ -7,7 +7,10 @@ use waproto::whatsapp::Message;
 
 use super::{
     agent::{Behaviour, Received, Signalled},
-    content, send,
+    attach::{self, ReceivedMedia},
+    content,
+    recognise::{self, Recognised},
+    secrets, send,
     signal::address,
 };
 use crate::{
@@ -65,16 +68,17 @@ pub(crate) fn message(
                 if let Err(error) = learn(target, inbound, &message) {
                     tracing::warn!(%error, "sender key refused");
                 }
-                let message = content::unwrap(message);
-                let recognised = content::recognise(&message);
+                let message = recognise::unwrap(message);
+                let recognised = recognise::recognise(&message);
                 if recognised.kind != "senderKeyDistribution" {
-                    content = Some(recognised);
+                    content = Some((recognised, message));
                 }
             }
             Err(error) => {
                 count(&world.stats.undecryptable);
                 tracing::warn!(%error, id, "a phone cannot decrypt a message");
-                record(world, target, inbound, &id, "undecryptable", None, None);
+                let unreadable = Recognised { kind: "undecryptable", ..Recognised::default() };
+                record(world, target, inbound, &id, unreadable, None);
                 if target.agent().behaviour.is_some() {
                     let group = inbound.group.as_deref();
                     let asked = send::retry(world, target, inbound.from, inbound.device, &id, group);
@@ -87,21 +91,46 @@ pub(crate) fn message(
         }
     }
     world.touch();
-    let Some(content) = content else { return };
-    let total = record(world, target, inbound, &id, content.kind, content.text.clone(), content.target);
+    let Some((content, message)) = content else { return };
+    understood(world, target, inbound, &id, content, &message);
+}
+
+/// Records a message that was decrypted, and answers it.
+fn understood(
+    world: &World,
+    target: &Arc<Account>,
+    inbound: &Inbound<'_>,
+    id: &str,
+    mut content: Recognised,
+    message: &Message,
+) {
     let behaviour = target.agent().behaviour.clone();
+    attach::remember(world, id, message);
+    target.agent().secrets.remember(id, &inbound.from.phone, message);
+    reveal(world, target, inbound.from, &mut content, message);
+    let download = behaviour.as_ref().is_some_and(|behaviour| behaviour.auto_download);
+    let media = download.then(|| attach::receive(world, message)).flatten();
+    let reply_to = content.text.clone().filter(|_| replied(content.kind));
+    let total = record(world, target, inbound, id, content, media);
     if let Some(behaviour) = behaviour
         && !Arc::ptr_eq(target, inbound.from)
     {
-        answer(
-            world,
-            target,
-            inbound,
-            &id,
-            &behaviour,
-            content.text.as_deref().filter(|_| replied(content.kind)),
-            total,
-        );
+        answer(world, target, inbound, id, &behaviour, reply_to.as_deref(), total);
+    }
+}
+
+/// Decrypts what is encrypted once more inside a message: votes and edits.
+fn reveal(world: &World, target: &Account, from: &Account, content: &mut Recognised, message: &Message) {
+    if let Some(vote) = message.poll_update_message.as_option() {
+        match secrets::read_vote(world, target, from, vote) {
+            Some(options) => content.details = options,
+            None => content.kind = "unreadableVote",
+        }
+    }
+    if let Some(edit) = message.secret_encrypted_message.as_option()
+        && let Some((id, edited)) = secrets::read_edit(world, target, from, edit)
+    {
+        *content = Recognised { kind: "edit", target: Some(id), ..recognise::recognise(&edited) };
     }
 }
 
@@ -139,9 +168,8 @@ fn record(
     target: &Account,
     inbound: &Inbound<'_>,
     id: &str,
-    kind: &str,
-    text: Option<String>,
-    refers_to: Option<String>,
+    content: Recognised,
+    media: Option<ReceivedMedia>,
 ) -> u64 {
     target.agent().sequences.observe(kind, text.as_deref());
     let received = Received {
@@ -150,9 +178,16 @@ fn record(
         chat: inbound.chat.clone(),
         from: inbound.from.phone.clone(),
         device: inbound.device,
-        kind: kind.to_owned(),
-        text,
-        target: refers_to,
+        kind: content.kind.to_owned(),
+        text: content.text,
+        target: content.target,
+        quoted: content.quoted,
+        mentions: content.mentions,
+        forwarded: content.forwarded,
+        view_once: content.view_once,
+        ephemeral: content.ephemeral,
+        details: content.details,
+        media,
         timestamp: unix_seconds(),
     };
     target.agent().record(received, world.options.max_received)

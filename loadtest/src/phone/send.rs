@@ -8,6 +8,7 @@ use wacore_libsignal::protocol::PreKeySignalMessage;
 
 use super::{
     agent::Sent,
+    attach,
     content::Content,
     signal::{Signal, address},
 };
@@ -65,6 +66,13 @@ fn break_open(enc: &mut Node) {
     if let Some(last) = authentication.and_then(|end| bytes.get_mut(end.checked_sub(1)?)) {
         *last ^= 0xFF;
     }
+
+/// Adds what ciphertexts of this message say about its kind.
+fn of_kind(mut enc: Node, sent: &Sent) -> Node {
+    if let Some(media_type) = sent.media_type {
+        enc.attrs.insert("mediatype", media_type);
+    }
+    enc
 }
 
 /// The contact's own address in the form it uses.
@@ -109,20 +117,24 @@ fn remember(account: &Account, id: &str, content: &Content, group: Option<String
         plaintext: MessageUtils::encode_and_pad(&content.message),
         stanza_type: content.stanza_type,
         edit: content.edit,
+        media_type: content.media_type,
         group,
     };
-    account.agent().remember(id, sent.clone());
+    let mut agent = account.agent();
+    agent.secrets.remember(id, &account.phone, &content.message);
+    agent.remember(id, sent.clone());
     sent
 }
 
 /// Sends a direct message to every companion device of `to`. Messages of one phone keep their order.
 pub(crate) fn direct(world: &World, from: &Account, to: &Account, id: &str, content: &Content) -> Result<()> {
+    attach::remember(world, id, &content.message);
     let sent = remember(from, id, content, None);
     // Held until all copies are queued, so that a later message cannot overtake this one.
     let mut signal = from.signal();
     let corrupt = corrupts(world, from);
     for device in deliver::device_ids(to) {
-        let mut enc = seal(world, &mut signal, to, device, &sent.plaintext)?;
+        let mut enc = of_kind(seal(world, &mut signal, to, device, &sent.plaintext)?, &sent);
         if corrupt {
             break_open(&mut enc);
         }
@@ -175,6 +187,7 @@ fn broadcast(
     use buffa::MessageField;
     use waproto::whatsapp::{Message, message::SenderKeyDistributionMessage};
 
+    attach::remember(world, id, &content.message);
     let sent = remember(from, id, content, Some(name.to_owned()));
     let mut signal = from.signal();
     let (distribution, ciphertext) =
@@ -186,7 +199,7 @@ fn broadcast(
         }),
         ..Default::default()
     });
-    let mut shared = enc("skmsg", ciphertext);
+    let mut shared = of_kind(enc("skmsg", ciphertext), &sent);
     if corrupts(world, from) {
         break_open(&mut shared);
     }
@@ -224,7 +237,7 @@ pub(crate) fn again(world: &World, from: &Account, to: &Account, device: u16, id
         // The device may lack the sender key as well: the next group message brings it.
         from.agent().distributed.remove(&(group.clone(), format!("{}:{device}", to.phone)));
     }
-    let mut enc = seal(world, &mut signal, to, device, &sent.plaintext)?;
+    let mut enc = of_kind(seal(world, &mut signal, to, device, &sent.plaintext)?, &sent);
     enc.attrs.insert("count", "1");
     let stanza = match &sent.group {
         Some(group) => group_head(from, group, id, &sent),

@@ -7,7 +7,7 @@ use wacore_binary::{Jid, Node, NodeRef, Server};
 use super::deliver;
 use crate::{
     clock::unix_seconds,
-    phone::receive,
+    phone::{receive, reupload},
     session::device::Session,
     wire::nodes::{el, jid, text},
     world::stats::RECEIPTS,
@@ -27,6 +27,9 @@ pub(crate) fn handle(session: &Session, node: &NodeRef<'_>) {
     session.reply(ack(node, &to, &kind));
     for id in ids(node) {
         session.confirm("message", &id);
+    }
+    if kind == "server-error" {
+        reupload::answer(session, node);
     }
     if NOT_RELAYED.contains(&kind.as_str()) {
         return;

@@ -10,6 +10,7 @@ pub(crate) mod directory;
 pub(crate) mod faults;
 pub(crate) mod groups;
 pub(crate) mod latency;
+pub(crate) mod ledger;
 pub(crate) mod media;
 pub(crate) mod outbox;
 pub(crate) mod persist;
@@ -38,6 +39,7 @@ pub(crate) struct World {
     pub(crate) group_pictures: DashMap<String, String>,
     pub(crate) desk: Desk,
     pub(crate) media: media::Media,
+    pub(crate) ledger: ledger::Ledger,
     pub(crate) faults: faults::Faults,
     pub(crate) latency: latency::Latency,
     /// Of the network to every device; its delay is in `latency`.
@@ -55,6 +57,7 @@ impl World {
         let certificate = certificate::chain(server_key.public_key.public_key_bytes());
         Self {
             latency: latency::Latency::new(options.latency_ms, options.jitter_ms),
+            media: media::Media::new(options.max_media_bytes),
             options,
             tasks: Tasks::default(),
             certificate,
@@ -63,7 +66,7 @@ impl World {
             groups: DashMap::new(),
             group_pictures: DashMap::new(),
             desk: Desk::default(),
-            media: media::Media::default(),
+            ledger: ledger::Ledger::default(),
             faults: faults::Faults::default(),
             conditions: faults::conditions::Conditions::default(),
             stats: stats::Counters::default(),

@@ -15,7 +15,7 @@ use whatsapp_rust::{
     wacore::store::{InMemoryBackend, traits::Backend},
 };
 
-use super::{DEADLINE, plain::PlainHttp, transport::Factory, until, within};
+use super::{DEADLINE, http::Loopback, transport::Factory, until, within};
 
 /// Forwards events to the test.
 struct Tap(mpsc::UnboundedSender<Arc<Event>>);
@@ -41,6 +41,19 @@ impl InboundDurabilityHook for Refuse {
     }
 }
 
+/// How a client differs from the plain one.
+#[derive(Default)]
+pub struct Setup<'a> {
+    /// Push name of a registration.
+    pub name: Option<&'a str>,
+    /// Phone number that a pair code is asked for.
+    pub code: Option<&'a str>,
+    /// The client refuses messages, counting up, while this is not zero.
+    pub refuse: Arc<AtomicU32>,
+    /// Reads the history that the phone sends.
+    pub history: bool,
+}
+
 /// A running client.
 pub struct TestClient {
     pub client: Arc<Client>,
@@ -52,7 +65,7 @@ pub struct TestClient {
 impl TestClient {
     /// Starts a client on a store; `name` is the push name of a registration, `code` asks for a pair code.
     pub async fn start(url: &str, store: Arc<dyn Backend>, name: Option<&str>, code: Option<&str>) -> Self {
-        Self::start_refusing(url, store, name, code, Arc::default()).await
+        Self::start_with(url, store, Setup { name, code, ..Setup::default() }).await
     }
 
     /// As [`TestClient::start`]; the client refuses messages, counting up, while `refuse` is not zero.
@@ -63,21 +76,28 @@ impl TestClient {
         code: Option<&str>,
         refuse: Arc<AtomicU32>,
     ) -> Self {
+        Self::start_with(url, store, Setup { name, code, refuse, ..Setup::default() }).await
+    }
+
+    /// As [`TestClient::start`], with all that can differ.
+    pub async fn start_with(url: &str, store: Arc<dyn Backend>, setup: Setup<'_>) -> Self {
         let (sender, events) = mpsc::unbounded_channel();
         let mut builder = Bot::builder()
             .with_backend_arc(store.clone())
             .with_transport_factory(Factory { url: url.to_owned() })
-            .with_http_client(PlainHttp)
+            .with_http_client(Loopback)
             .with_runtime(TokioRuntime)
             .with_version((2, 3000, 1_030_000_000))
             .with_wanted_pre_key_count(20)
             .with_event_handler(Tap(sender))
-            .with_inbound_durability_hook(Refuse(refuse))
-            .skip_history_sync();
-        if let Some(name) = name {
+            .with_inbound_durability_hook(Refuse(setup.refuse));
+        if !setup.history {
+            builder = builder.skip_history_sync();
+        }
+        if let Some(name) = setup.name {
             builder = builder.with_push_name(name);
         }
-        if let Some(phone) = code {
+        if let Some(phone) = setup.code {
             builder = builder
                 .with_pair_code(PairCodeOptions { phone_number: phone.to_owned(), ..Default::default() });
         }
@@ -88,8 +108,13 @@ impl TestClient {
 
     /// A fresh client, paired by QR and connected.
     pub async fn paired(simulator: &Simulator, phone: Option<&str>) -> (Self, Paired) {
+        Self::paired_with(simulator, phone, Setup::default()).await
+    }
+
+    /// As [`TestClient::paired`], with all that can differ.
+    pub async fn paired_with(simulator: &Simulator, phone: Option<&str>, setup: Setup<'_>) -> (Self, Paired) {
         let store: Arc<dyn Backend> = Arc::new(InMemoryBackend::new());
-        let mut client = Self::start(&simulator.chat_url(), store, None, None).await;
+        let mut client = Self::start_with(&simulator.chat_url(), store, setup).await;
         let qr = client.qr().await;
         let paired = simulator.handle().scan_qr(&qr, phone).await.expect("scan");
         client.connected().await;

@@ -3,7 +3,7 @@
 
 pub mod client;
 pub mod groups;
-pub mod plain;
+pub mod http;
 pub mod texts;
 pub mod transport;
 
