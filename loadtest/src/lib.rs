@@ -54,6 +54,7 @@ pub use phone::{
     attach::ReceivedMedia,
     compose::{Card, Compose, File, Kind},
     content::Quoted,
+    past::History,
 };
 pub use simulator::Simulator;
 pub use world::{

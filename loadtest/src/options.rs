@@ -5,6 +5,8 @@ use std::{
     path::PathBuf,
 };
 
+use crate::phone::past::History;
+
 /// How a [`crate::Simulator`] is started.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -28,6 +30,8 @@ pub struct Options {
     pub max_media_bytes: usize,
     /// Most recent received messages kept per contact.
     pub max_received: usize,
+    /// History that devices get when they are linked.
+    pub history: Option<History>,
     /// Whether pairing tells the client that its account addresses direct chats by LID.
     pub lid_migrated: bool,
 }
@@ -45,6 +49,7 @@ impl Default for Options {
             connection_buffer: 16_384,
             max_media_bytes: 512 * 1024 * 1024,
             max_received: 1_000,
+            history: None,
             lid_migrated: false,
         }
     }

@@ -5,10 +5,11 @@ pub(crate) mod contacts;
 pub(crate) mod devices;
 pub(crate) mod faults;
 pub(crate) mod groups;
+pub(crate) mod history;
 pub(crate) mod media;
 pub(crate) mod messaging;
-pub(crate) mod sequences;
 pub(crate) mod record;
+pub(crate) mod sequences;
 
 use std::sync::Arc;
 

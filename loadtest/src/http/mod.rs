@@ -6,9 +6,10 @@ pub(crate) mod compose;
 pub(crate) mod contacts;
 pub(crate) mod faults;
 pub(crate) mod groups;
+pub(crate) mod history;
 pub(crate) mod media;
-pub(crate) mod observe;
 pub(crate) mod media_admin;
+pub(crate) mod observe;
 pub(crate) mod range;
 pub(crate) mod routes;
 pub(crate) mod sequences;
@@ -33,6 +34,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .merge(contacts::router(handle.clone()))
         .merge(compose::router(handle.clone()))
         .merge(groups::router(handle.clone()))
+        .merge(history::router(handle.clone()))
         .merge(media_admin::router(handle.clone()))
         .merge(faults::router(handle.clone()))
         .merge(observe::router(handle))

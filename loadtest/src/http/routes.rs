@@ -21,6 +21,8 @@ GET  /admin/faults                       faults that stand, and how often each k
 POST /admin/faults                       {kind, ..., phone?, device?, share?}: see below; answers {struck}
 DELETE /admin/faults                     ends all faults that stand
 POST /admin/scenario                     [{afterMs, fault: {kind, ...}, times?, everyMs?}]: faults by the clock
+POST /admin/history                      {chats, bootstrap?, recent?, full?, onDemand?, chatsPerBlob?, textBytes?, pictures?, inline?} or null: what devices get when they are linked
+POST /admin/accounts/{phone}/history     the same body: sends that history to all devices now
 GET  /admin/media                        files, bytes, uploads and downloads of the media host
 POST /admin/media/expire                 {path, status?}: downloads of a direct path fail (404 or 410), the phones can upload it again
 POST /admin/media/forget                 {path}: nobody has the file any more

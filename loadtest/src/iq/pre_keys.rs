@@ -4,7 +4,7 @@ use wacore::prekeys::compute_key_bundle_digest;
 use wacore_binary::{Jid, Node, NodeRef};
 
 use crate::{
-    phone::keyshare,
+    phone::{history, keyshare},
     relay::devices,
     session::device::Session,
     wire::nodes::{child_bytes, el, error, jid, leaf, result},
@@ -45,7 +45,9 @@ fn upload(session: &Session, request: &NodeRef<'_>) -> Node {
         set_signed(&mut device.keys, request);
     }
     session.world.touch();
-    keyshare::share(&session.world, &session.account, session.device);
+    if keyshare::share(&session.world, &session.account, session.device) {
+        history::share(&session.world, &session.account, session.device);
+    }
     result(request).build()
 }
 

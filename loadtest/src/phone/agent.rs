@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::sequence::Sequences;
 use super::{attach::ReceivedMedia, secrets::Secrets};
+use crate::sequence::Sequences;
 
 /// Automatic behaviour of a contact.
 #[derive(Debug, Clone, Serialize, Deserialize)]

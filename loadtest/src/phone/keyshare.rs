@@ -2,7 +2,6 @@
 //! waits 10 s at its first login (whatsapp-rust 0.7.0).
 
 use buffa::MessageField;
-use wacore::messages::MessageUtils;
 use waproto::whatsapp::{
     Message,
     message::{
@@ -13,38 +12,32 @@ use waproto::whatsapp::{
 
 use super::send;
 use crate::{
-    clock::{unix_millis, unix_seconds},
-    relay::deliver,
-    wire::nodes::el,
+    clock::unix_millis,
     world::{World, account::Account},
 };
 
-/// Shares the key once per device, as a peer message of the phone.
-pub(crate) fn share(world: &World, account: &Account, device: u16) {
-    let (key_id, key) = {
+/// Shares the key once per device, as a peer message of the phone. Returns whether it was the first time.
+pub(crate) fn share(world: &World, account: &Account, device: u16) -> bool {
+    {
         let mut state = account.state();
-        let key = (state.app_state.key_id.clone(), state.app_state.key.clone());
-        let Some(device) = state.devices.get_mut(&device) else { return };
+        let Some(device) = state.devices.get_mut(&device) else { return false };
         if std::mem::replace(&mut device.app_state_shared, true) {
-            return;
+            return false;
         }
-        key
+    }
+    repeat(world, account, device);
+    true
+}
+
+/// Shares the key, again if need be.
+pub(crate) fn repeat(world: &World, account: &Account, device: u16) {
+    let (key_id, key) = {
+        let state = account.state();
+        (state.app_state.key_id.clone(), state.app_state.key.clone())
     };
-    let plaintext = MessageUtils::encode_and_pad(&message(account.raw_id, key_id, key));
-    let mut signal = account.signal();
-    match send::seal(world, &mut signal, account, device, &plaintext) {
-        Ok(enc) => {
-            let stanza = el("message")
-                .attr("from", account.pn())
-                .attr("id", world.message_id())
-                .attr("t", unix_seconds())
-                .attr("type", "text")
-                .attr("category", "peer")
-                .children([enc])
-                .build();
-            deliver::to_device(world, account, device, stanza);
-        }
-        Err(error) => tracing::warn!(%error, "cannot share the app-state key"),
+    let message = message(account.raw_id, key_id, key);
+    if let Err(error) = send::peer(world, account, device, &world.message_id(), &message) {
+        tracing::warn!(%error, "cannot share the app-state key");
     }
 }
 

@@ -138,7 +138,7 @@ fn replied(kind: &str) -> bool {
     kind == "text" || kind == "extendedText"
 }
 
-fn open(target: &Account, inbound: &Inbound<'_>, enc: &Node) -> Result<Message> {
+pub(crate) fn open(target: &Account, inbound: &Inbound<'_>, enc: &Node) -> Result<Message> {
     let kind = enc.attrs.get("type").map(|kind| kind.as_str().into_owned()).unwrap_or_default();
     let Some(NodeContent::Bytes(bytes)) = &enc.content else {
         return Err(Error::Invalid("ciphertext without bytes".into()));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wacore::messages::MessageUtils;
 use wacore_binary::{Jid, Node, NodeContent, builder::NodeBuilder};
 use wacore_libsignal::protocol::PreKeySignalMessage;
+use waproto::whatsapp::Message;
 
 use super::{
     agent::Sent,
@@ -66,6 +67,7 @@ fn break_open(enc: &mut Node) {
     if let Some(last) = authentication.and_then(|end| bytes.get_mut(end.checked_sub(1)?)) {
         *last ^= 0xFF;
     }
+}
 
 /// Adds what ciphertexts of this message say about its kind.
 fn of_kind(mut enc: Node, sent: &Sent) -> Node {
@@ -146,6 +148,23 @@ pub(crate) fn direct(world: &World, from: &Account, to: &Account, id: &str, cont
     Ok(())
 }
 
+/// Sends a message of the phone to one of the account's own devices.
+pub(crate) fn peer(world: &World, account: &Account, device: u16, id: &str, message: &Message) -> Result<()> {
+    let plaintext = MessageUtils::encode_and_pad(message);
+    let mut signal = account.signal();
+    let enc = seal(world, &mut signal, account, device, &plaintext)?;
+    let stanza = el("message")
+        .attr("from", account.pn())
+        .attr("id", id)
+        .attr("t", unix_seconds())
+        .attr("type", "text")
+        .attr("category", "peer")
+        .children([enc])
+        .build();
+    deliver::to_device(world, account, device, stanza);
+    Ok(())
+}
+
 /// Sends a group message to every companion device of the other members.
 ///
 /// # Errors
@@ -185,7 +204,7 @@ fn broadcast(
     content: &Content,
 ) -> Result<()> {
     use buffa::MessageField;
-    use waproto::whatsapp::{Message, message::SenderKeyDistributionMessage};
+    use waproto::whatsapp::message::SenderKeyDistributionMessage;
 
     attach::remember(world, id, &content.message);
     let sent = remember(from, id, content, Some(name.to_owned()));

@@ -7,7 +7,10 @@ use wacore_binary::{Jid, Node, NodeRef, builder::NodeBuilder};
 use super::{deliver, group_message};
 use crate::{
     clock::unix_seconds,
-    phone::receive::{self, Inbound},
+    phone::{
+        peer,
+        receive::{self, Inbound},
+    },
     session::device::Session,
     wire::nodes::{el, jid, text},
     world::stats::count,
@@ -69,6 +72,9 @@ fn direct(session: &Session, node: &NodeRef<'_>, to: &Jid) {
 fn one(session: &Session, node: &NodeRef<'_>, chat: &Jid, address: &Jid, encs: Vec<Node>) {
     let Some(target) = session.world.directory.find(address) else { return };
     let own = Arc::ptr_eq(&target, &session.account);
+    if own && address.device == 0 && text(node, "category").as_deref() == Some("peer") {
+        return peer::receive(session, node, &encs);
+    }
     let named = if own { chat.to_non_ad().to_string() } else { session.account.pn().to_string() };
     let inbound = Inbound { from: &session.account, device: session.device, group: None, chat: named };
     if receive::simulated(&session.world, &target, address.device, &inbound, node, &encs) {

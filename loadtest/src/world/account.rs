@@ -11,7 +11,7 @@ use std::{
 use wacore_binary::Jid;
 
 use super::{appstate::AppState, device::Device, faults::conditions::Conditions, lock, record::Record};
-use crate::phone::{agent::Agent, signal::Signal};
+use crate::phone::{agent::Agent, past::Past, signal::Signal};
 
 /// First companion id.
 pub(crate) const FIRST_DEVICE: u16 = 1;
@@ -55,6 +55,8 @@ pub(crate) struct State {
     /// Presence of a contact.
     pub(crate) phone_available: bool,
     pub(crate) last_seen: u64,
+    /// The history that the phone has given to a device.
+    pub(crate) past: Option<Past>,
     /// Accounts that status messages of this account went to.
     pub(crate) status_audience: HashSet<String>,
     /// Ids of its last status messages.

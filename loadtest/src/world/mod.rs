@@ -25,7 +25,7 @@ use tokio::{sync::Notify, time::Instant};
 use wacore_libsignal::protocol::KeyPair;
 
 use self::faults::conditions::Conditions;
-use crate::{options::Options, pairing::desk::Desk, task::Tasks, wire::certificate};
+use crate::{options::Options, pairing::desk::Desk, phone::past::History, task::Tasks, wire::certificate};
 
 /// The whole server.
 pub(crate) struct World {
@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) desk: Desk,
     pub(crate) media: media::Media,
     pub(crate) ledger: ledger::Ledger,
+    /// History that devices get when they are linked.
+    pub(crate) history: Mutex<Option<History>>,
     pub(crate) faults: faults::Faults,
     pub(crate) latency: latency::Latency,
     /// Of the network to every device; its delay is in `latency`.
@@ -58,6 +60,7 @@ impl World {
         Self {
             latency: latency::Latency::new(options.latency_ms, options.jitter_ms),
             media: media::Media::new(options.max_media_bytes),
+            history: Mutex::new(options.history.clone()),
             options,
             tasks: Tasks::default(),
             certificate,

@@ -12,6 +12,7 @@ use super::{StateError, bytes::Base64, device::DeviceRecord};
 use crate::{
     phone::{
         agent::{Agent, Behaviour, Received},
+        past::Past,
         signal::Signal,
         stores::Identity,
     },
@@ -38,6 +39,8 @@ pub(super) struct AccountRecord {
     blocked: Vec<String>,
     last_seen: u64,
     status_audience: HashSet<String>,
+    #[serde(default)]
+    past: Option<Past>,
     app_state: AppStateRecord,
     devices: Vec<DeviceRecord>,
     phone_keys: PhoneRecord,
@@ -132,6 +135,7 @@ impl AccountRecord {
             blocked: state.blocked.clone(),
             last_seen: state.last_seen,
             status_audience: state.status_audience.clone(),
+            past: state.past.clone(),
             app_state: AppStateRecord {
                 key_id: Base64(state.app_state.key_id.clone()),
                 key: Base64(state.app_state.key.clone()),
@@ -176,6 +180,7 @@ impl AccountRecord {
             blocked: self.blocked,
             last_seen: self.last_seen,
             status_audience: self.status_audience,
+            past: self.past,
             ..State::default()
         };
         let account = Account::new(self.phone, self.lid, self.raw_id, self.phone_keys.restore()?, state);
