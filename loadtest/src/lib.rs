@@ -42,6 +42,7 @@ pub use error::{Error, Result};
 pub use group::members::MemberAction;
 pub use handle::{
     Handle,
+    app_state::StateRecord,
     contacts::{ContactInfo, NewContact, Send, SendReport, Sent},
     devices::{AccountInfo, DeviceInfo},
     groups::{GroupInfo, GroupMember, GroupSettings, MemberOutcome, NewGroup},
@@ -55,6 +56,7 @@ pub use phone::{
     compose::{Card, Compose, File, Kind},
     content::Quoted,
     past::History,
+    settings::Change,
 };
 pub use simulator::Simulator;
 pub use world::{

@@ -1,5 +1,6 @@
 //! The operations of the admin interface, for use in process.
 
+pub(crate) mod app_state;
 pub(crate) mod compose;
 pub(crate) mod contacts;
 pub(crate) mod devices;

@@ -1,6 +1,7 @@
 //! Everything on the port: chat upgrade, media, admin.
 
 pub(crate) mod admin;
+pub(crate) mod app_state;
 pub(crate) mod chat;
 pub(crate) mod compose;
 pub(crate) mod contacts;
@@ -35,6 +36,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .merge(compose::router(handle.clone()))
         .merge(groups::router(handle.clone()))
         .merge(history::router(handle.clone()))
+        .merge(app_state::router(handle.clone()))
         .merge(media_admin::router(handle.clone()))
         .merge(faults::router(handle.clone()))
         .merge(observe::router(handle))

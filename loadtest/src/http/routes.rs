@@ -23,6 +23,9 @@ DELETE /admin/faults                     ends all faults that stand
 POST /admin/scenario                     [{afterMs, fault: {kind, ...}, times?, everyMs?}]: faults by the clock
 POST /admin/history                      {chats, bootstrap?, recent?, full?, onDemand?, chatsPerBlob?, textBytes?, pictures?, inline?} or null: what devices get when they are linked
 POST /admin/accounts/{phone}/history     the same body: sends that history to all devices now
+GET  /admin/accounts/{phone}/app-state   what the account's devices and phone have set: [{collection, index, value}]
+POST /admin/accounts/{phone}/app-state   {change, ...}: mute, pin, archive, read, star, deleteChat, clearChat, deleteForMe, contact, pushName, label or labelChat, done on the phone
+POST /admin/accounts/{phone}/app-state/announce  tells all devices the versions of all collections once more
 GET  /admin/media                        files, bytes, uploads and downloads of the media host
 POST /admin/media/expire                 {path, status?}: downloads of a direct path fail (404 or 410), the phones can upload it again
 POST /admin/media/forget                 {path}: nobody has the file any more

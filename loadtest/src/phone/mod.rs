@@ -16,5 +16,6 @@ pub(crate) mod recognise;
 pub(crate) mod reupload;
 pub(crate) mod secrets;
 pub(crate) mod send;
+pub(crate) mod settings;
 pub(crate) mod signal;
 pub(crate) mod stores;

@@ -7,6 +7,7 @@ pub(crate) mod group_message;
 pub(crate) mod message;
 pub(crate) mod presence;
 pub(crate) mod receipt;
+pub(crate) mod sync;
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod account;
 pub(crate) mod appstate;
+pub(crate) mod collection;
 pub(crate) mod device;
 pub(crate) mod directory;
 pub(crate) mod faults;

@@ -1,6 +1,6 @@
 //! An account in the state file.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use wacore_libsignal::protocol::{
@@ -8,7 +8,7 @@ use wacore_libsignal::protocol::{
     SessionRecord, SignedPreKeyRecord,
 };
 
-use super::{StateError, bytes::Base64, device::DeviceRecord};
+use super::{StateError, app_state::AppStateRecord, bytes::Base64, device::DeviceRecord};
 use crate::{
     phone::{
         agent::{Agent, Behaviour, Received},
@@ -16,10 +16,7 @@ use crate::{
         signal::Signal,
         stores::Identity,
     },
-    world::{
-        account::{Account, Picture, State},
-        appstate::AppState,
-    },
+    world::account::{Account, Picture, State},
 };
 
 /// An account with its phone's keys and sessions, and its devices.
@@ -49,13 +46,6 @@ pub(super) struct AccountRecord {
     received: Vec<Received>,
     received_total: u64,
     distributed: Vec<(String, String)>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct AppStateRecord {
-    key_id: Base64,
-    key: Base64,
-    collections: HashMap<String, Vec<Base64>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,9 +107,6 @@ impl AccountRecord {
         let signal = account.signal();
         let agent = account.agent();
         let state = account.state();
-        let collections = state.app_state.collections.iter().map(|(name, patches)| {
-            (name.clone(), patches.iter().map(|patch| Base64(patch.clone())).collect())
-        });
         Ok(Self {
             phone: account.phone.clone(),
             lid: account.lid.clone(),
@@ -136,11 +123,7 @@ impl AccountRecord {
             last_seen: state.last_seen,
             status_audience: state.status_audience.clone(),
             past: state.past.clone(),
-            app_state: AppStateRecord {
-                key_id: Base64(state.app_state.key_id.clone()),
-                key: Base64(state.app_state.key.clone()),
-                collections: collections.collect(),
-            },
+            app_state: AppStateRecord::of(&state.app_state),
             devices: state.devices.values().map(DeviceRecord::of).collect::<Result<_, _>>()?,
             phone_keys: PhoneRecord::of(&signal)?,
             active: account.active(),
@@ -157,11 +140,6 @@ impl AccountRecord {
             let device = record.restore()?;
             devices.insert(device.id, device);
         }
-        let collections = self
-            .app_state
-            .collections
-            .into_iter()
-            .map(|(name, patches)| (name, patches.into_iter().map(|patch| patch.0).collect()));
         let state = State {
             name: self.name,
             contact: self.contact,
@@ -171,11 +149,7 @@ impl AccountRecord {
             devices,
             next_device: self.next_device,
             next_key_index: self.next_key_index,
-            app_state: AppState {
-                key_id: self.app_state.key_id.0,
-                key: self.app_state.key.0,
-                collections: collections.collect(),
-            },
+            app_state: self.app_state.restore()?,
             privacy: self.privacy,
             blocked: self.blocked,
             last_seen: self.last_seen,

@@ -5,6 +5,7 @@
 //! media, presence subscriptions, and the sent messages with which contacts answer retry receipts.
 
 mod account;
+mod app_state;
 mod bytes;
 mod device;
 
