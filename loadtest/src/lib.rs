@@ -46,6 +46,7 @@ pub use handle::{
     contacts::{ContactInfo, NewContact, Send, SendReport, Sent},
     devices::{AccountInfo, DeviceInfo},
     groups::{GroupInfo, GroupMember, GroupSettings, MemberOutcome, NewGroup},
+    profile::ProfileChange,
 };
 pub use http::routes::ROUTES;
 pub use options::Options;
@@ -53,6 +54,7 @@ pub use pairing::qr::Paired;
 pub use phone::{
     agent::{Behaviour, Received, Signalled},
     attach::ReceivedMedia,
+    call::CallStep,
     compose::{Card, Compose, File, Kind},
     content::Quoted,
     past::History,
@@ -67,5 +69,6 @@ pub use world::{
     media::MediaStats,
     persist::StateError,
     record::{Direction, RecordedStanza},
+    social::Business,
     stats::Stats,
 };

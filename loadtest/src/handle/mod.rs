@@ -1,6 +1,7 @@
 //! The operations of the admin interface, for use in process.
 
 pub(crate) mod app_state;
+pub(crate) mod calls;
 pub(crate) mod compose;
 pub(crate) mod contacts;
 pub(crate) mod devices;
@@ -9,6 +10,7 @@ pub(crate) mod groups;
 pub(crate) mod history;
 pub(crate) mod media;
 pub(crate) mod messaging;
+pub(crate) mod profile;
 pub(crate) mod record;
 pub(crate) mod sequences;
 
@@ -70,6 +72,11 @@ impl Handle {
     /// Sets the delay of every stanza to clients: `latency_ms` plus up to `jitter_ms` milliseconds.
     pub fn set_latency(&self, latency_ms: u64, jitter_ms: u64) {
         self.world.latency.set(latency_ms, jitter_ms);
+    }
+
+    /// Sets the server properties (code to value) that clients get with their next login.
+    pub fn set_props(&self, props: std::collections::BTreeMap<u32, String>) {
+        *crate::world::lock(&self.world.props) = props;
     }
 
     /// Makes coming logins fail; a count of zero forgets all such orders.

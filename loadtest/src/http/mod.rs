@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod media;
 pub(crate) mod media_admin;
 pub(crate) mod observe;
+pub(crate) mod profile;
 pub(crate) mod range;
 pub(crate) mod routes;
 pub(crate) mod sequences;
@@ -37,6 +38,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .merge(groups::router(handle.clone()))
         .merge(history::router(handle.clone()))
         .merge(app_state::router(handle.clone()))
+        .merge(profile::router(handle.clone()))
         .merge(media_admin::router(handle.clone()))
         .merge(faults::router(handle.clone()))
         .merge(observe::router(handle))

@@ -26,6 +26,10 @@ POST /admin/accounts/{phone}/history     the same body: sends that history to al
 GET  /admin/accounts/{phone}/app-state   what the account's devices and phone have set: [{collection, index, value}]
 POST /admin/accounts/{phone}/app-state   {change, ...}: mute, pin, archive, read, star, deleteChat, clearChat, deleteForMe, contact, pushName, label or labelChat, done on the phone
 POST /admin/accounts/{phone}/app-state/announce  tells all devices the versions of all collections once more
+POST /admin/accounts/{phone}/profile     {name?, about?, picture?: BASE64, business?: {name, description?, email?, websites?, address?, categories?}, tell?: [PHONE]}
+POST /admin/accounts/{phone}/block       {other, blocked}: the phone's user blocks or unblocks a number
+POST /admin/accounts/{phone}/restricted  {restricted}: direct messages without the account's privacy token get ack error 463
+POST /admin/props                        {CODE: VALUE}: server properties that clients get at their next login
 GET  /admin/media                        files, bytes, uploads and downloads of the media host
 POST /admin/media/expire                 {path, status?}: downloads of a direct path fail (404 or 410), the phones can upload it again
 POST /admin/media/forget                 {path}: nobody has the file any more
@@ -45,6 +49,7 @@ POST /admin/contacts/{phone}/react       {to, id, emoji, fromMe?}
 POST /admin/contacts/{phone}/receipt     {to, id, kind}: "", "read" or "played"
 POST /admin/contacts/{phone}/typing      {to, state}: "composing", "recording" or "paused"
 POST /admin/contacts/{phone}/presence    {available}
+POST /admin/contacts/{phone}/call-step   {to, callId, step, reason?}: preAccept, accept, reject or terminate
 POST /admin/contacts/{phone}/call        {to, video?, terminate?: CALL_ID}; answers {callId}
 POST /admin/contacts/{phone}/status      {to: [PHONE], text}: a status that these accounts see
 POST /admin/accounts/{phone}/privacy     {category, value}: such as groupadd, "none"

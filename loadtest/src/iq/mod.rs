@@ -26,13 +26,15 @@ pub(crate) fn handle(session: &Session, request: &NodeRef<'_>) {
     }
     let set = kind == "set";
     let answer = match text(request, "xmlns").as_deref().unwrap_or_default() {
-        "w:p" | "urn:xmpp:ping" | "urn:xmpp:whatsapp:dirty" | "disappearing_mode" => result(request).build(),
+        "w:p" | "urn:xmpp:ping" | "urn:xmpp:whatsapp:dirty" => result(request).build(),
+        "disappearing_mode" => privacy::disappearing(session, request),
+        "w:biz" => profile::business(session, request),
         "passive" => return passive(session, request),
         "encrypt" => pre_keys::handle(session, request, set),
         "usync" => usync::handle(session, request),
         "w:sync:app:state" => app_state::handle(session, request),
         "w:m" => settings::media_conn(session, request),
-        "abt" => settings::props(request),
+        "abt" => settings::props(session, request),
         "privacy" => privacy::handle(session, request, set),
         "blocklist" => privacy::blocklist(session, request, set),
         "w:profile:picture" if set && !groups::may_set_picture(session, request) => {

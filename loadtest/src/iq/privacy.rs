@@ -4,13 +4,13 @@ use wacore_binary::{Node, NodeRef};
 
 use crate::{
     clock::unix_seconds,
-    relay::deliver,
+    relay::{blocklist, tokens},
     session::device::Session,
-    wire::nodes::{el, jid, leaf, result, text},
+    wire::nodes::{el, jid, result, text},
 };
 
 /// Categories and the value each has until it is set.
-const DEFAULTS: [(&str, &str); 8] = [
+const DEFAULTS: [(&str, &str); 9] = [
     ("last", "all"),
     ("online", "all"),
     ("profile", "all"),
@@ -19,6 +19,7 @@ const DEFAULTS: [(&str, &str); 8] = [
     ("groupadd", "all"),
     ("calladd", "all"),
     ("messages", "all"),
+    ("defense", "off"),
 ];
 
 /// Answers the namespace `privacy`.
@@ -56,35 +57,28 @@ fn forward_tokens(session: &Session, tokens: &NodeRef<'_>) {
         };
         let kind = text(token, "type").unwrap_or_default().into_owned();
         let time = text(token, "t").map_or_else(|| unix_seconds().to_string(), |t| t.into_owned());
-        let mut issued = leaf("token", rand::random::<[u8; 16]>());
-        issued.attrs.insert("type", kind);
-        issued.attrs.insert("t", time);
-        let node = el("notification")
-            .attr("from", session.account.pn())
-            .attr("sender_lid", session.account.lid())
-            .attr("type", "privacy_token")
-            .attr("id", session.world.next_id())
-            .attr("t", unix_seconds())
-            .children([el("tokens").children([issued]).build()])
-            .build();
-        deliver::to_account(&session.world, &account, None, &node);
+        tokens::issue(&session.world, &session.account, &account, &kind, &time);
     }
 }
 
 /// Answers the namespace `blocklist`.
 pub(crate) fn blocklist(session: &Session, request: &NodeRef<'_>, set: bool) -> Node {
-    let mut state = session.account.state();
-    if set {
-        for item in request.get_children_by_tag("item") {
-            let Some(address) = jid(item, "jid").map(|jid| jid.to_string()) else { continue };
-            state.blocked.retain(|blocked| *blocked != address);
-            if text(item, "action").as_deref() == Some("block") {
-                state.blocked.push(address);
-            }
-        }
+    let items = request.get_children_by_tag("item").filter(|_| set);
+    for item in items {
+        let Some(address) = jid(item, "jid") else { continue };
+        let block = text(item, "action").as_deref() == Some("block");
+        blocklist::change(&session.world, &session.account, Some(session.device), &address, block);
+    }
+    result(request).children([blocklist::list(&session.account)]).build()
+}
+
+/// Answers the namespace `disappearing_mode`: the default of new chats.
+pub(crate) fn disappearing(session: &Session, request: &NodeRef<'_>) -> Node {
+    let mode = request.get_optional_child("disappearing_mode");
+    let seconds = mode.and_then(|mode| text(mode, "duration")?.parse().ok());
+    if let Some(seconds) = seconds {
+        session.account.state().social.disappearing = (seconds, unix_seconds());
         session.world.touch();
     }
-    let items: Vec<Node> = state.blocked.iter().map(|jid| el("item").attr("jid", jid).build()).collect();
-    drop(state);
-    result(request).children([el("list").attr("dhash", items.len()).children(items).build()]).build()
+    result(request).build()
 }

@@ -5,6 +5,7 @@ use wacore_binary::{Node, NodeRef};
 use crate::{
     session::device::Session,
     wire::nodes::{el, result},
+    world::lock,
 };
 
 /// Lifetime of the media credentials in seconds.
@@ -28,14 +29,19 @@ pub(crate) fn media_conn(session: &Session, request: &NodeRef<'_>) -> Node {
     result(request).children([connection]).build()
 }
 
-/// Answers the request for server properties with none.
-pub(crate) fn props(request: &NodeRef<'_>) -> Node {
+/// Answers the request for server properties.
+pub(crate) fn props(session: &Session, request: &NodeRef<'_>) -> Node {
+    let known = lock(&session.world.props).clone();
+    let children = known
+        .iter()
+        .map(|(code, value)| el("prop").attr("config_code", *code).attr("config_value", value).build());
     let props = el("props")
         .attr("protocol", 1)
         .attr("ab_key", "sim")
         .attr("hash", "sim")
         .attr("refresh", 86_400)
         .attr("refresh_id", 1)
+        .children(children)
         .build();
     result(request).children([props]).build()
 }

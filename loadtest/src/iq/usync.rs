@@ -4,6 +4,7 @@ use wacore_binary::{Jid, Node, NodeRef, builder::NodeBuilder};
 
 use crate::{
     clock::unix_seconds,
+    iq::profile::hidden,
     pairing::adv,
     session::device::Session,
     wire::nodes::{bytes, el, error, jid, leaf, result, text},
@@ -75,6 +76,7 @@ fn answer(session: &Session, protocol: &str, account: Option<&Account>) -> Optio
     match protocol {
         "devices" => devices(account),
         "lid" => Some(el("lid").attr("val", account.lid()).build()),
+        "status" if hidden(session, account, "status") => Some(el("status").attr("code", 401).build()),
         "status" => {
             let state = account.state();
             Some(el("status").attr("t", state.about_time).string_content(state.about.as_str()).build())
@@ -83,7 +85,15 @@ fn answer(session: &Session, protocol: &str, account: Option<&Account>) -> Optio
             let id = account.state().picture.as_ref().map(|picture| picture.id.clone())?;
             Some(el("picture").attr("id", id).build())
         }
-        "disappearing_mode" => Some(el("disappearing_mode").attr("duration", 0).attr("t", 0).build()),
+        "disappearing_mode" => {
+            let (duration, time) = account.state().social.disappearing;
+            Some(el("disappearing_mode").attr("duration", duration).attr("t", time).build())
+        }
+        "business" => {
+            let name = account.state().social.business.as_ref().map(|business| business.name.clone())?;
+            let name = el("verified_name").attr("name", name).build();
+            Some(el("business").children([name]).build())
+        }
         other => {
             tracing::debug!(protocol = other, from = session.device, "usync protocol without an answer");
             None

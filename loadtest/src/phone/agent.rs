@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
+use wacore_binary::Jid;
 
 use super::{attach::ReceivedMedia, secrets::Secrets};
 use crate::sequence::Sequences;
@@ -105,6 +106,8 @@ pub(crate) struct Agent {
     pub(crate) sent_order: VecDeque<String>,
     /// Retries asked for, by message id.
     pub(crate) retries: HashMap<String, u32>,
+    /// Calls that came in: id and who called.
+    pub(crate) offers: VecDeque<(String, Jid)>,
     /// Secrets of messages, for votes and encrypted edits.
     pub(crate) secrets: Secrets,
     /// Group and member device pairs that already have this phone's sender key.
@@ -125,6 +128,8 @@ pub(crate) struct Sent {
     pub(crate) group: Option<String>,
 }
 
+/// Most calls remembered.
+const MAX_OFFERS: usize = 100;
 /// Most messages kept for retries.
 const MAX_SENT: usize = 1_000;
 /// Most retry receipts for one message, as clients do it.
@@ -147,6 +152,14 @@ impl Agent {
             && let Some(oldest) = self.sent_order.pop_front()
         {
             self.sent.remove(&oldest);
+        }
+    }
+
+    /// Remembers who calls.
+    pub(crate) fn offered(&mut self, call_id: String, creator: Jid) {
+        self.offers.push_back((call_id, creator));
+        if self.offers.len() > MAX_OFFERS {
+            self.offers.pop_front();
         }
     }
 

@@ -117,6 +117,14 @@ pub(crate) fn view_once(mut message: Message) -> Message {
     }
 }
 
+/// Reads base64 text as bytes, if there is any.
+pub(crate) fn optional_base64<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<u8>>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| BASE64_STANDARD.decode(text).map_err(D::Error::custom)).transpose()
+}
+
 /// Reads base64 text as bytes.
 pub(super) fn base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
     BASE64_STANDARD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)

@@ -4,6 +4,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod attach;
+pub(crate) mod call;
 pub(crate) mod compose;
 pub(crate) mod content;
 pub(crate) mod files;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     clock::unix_seconds,
     error::{Error, Result},
-    relay::{deliver, devices},
+    relay::{blocklist, deliver, devices, tokens},
     wire::nodes::{el, leaf},
     world::{World, account::Account, groups::Group, stats::count},
 };
@@ -132,6 +132,10 @@ fn remember(account: &Account, id: &str, content: &Content, group: Option<String
 pub(crate) fn direct(world: &World, from: &Account, to: &Account, id: &str, content: &Content) -> Result<()> {
     attach::remember(world, id, &content.message);
     let sent = remember(from, id, content, None);
+    if blocklist::blocks(to, from) {
+        return Ok(());
+    }
+    tokens::trust(world, from, to);
     // Held until all copies are queued, so that a later message cannot overtake this one.
     let mut signal = from.signal();
     let corrupt = corrupts(world, from);
@@ -319,7 +323,9 @@ pub(crate) fn chat_state(world: &World, from: &Account, to: &Account, state: &st
         _ => el("paused").build(),
     };
     let stanza = el("chatstate").attr("from", own_address(from)).children([child]).build();
-    deliver::to_account(world, to, None, &stanza);
+    if !blocklist::blocks(to, from) {
+        deliver::to_account(world, to, None, &stanza);
+    }
 }
 
 /// Rings an account, or ends the ringing with `terminate`.
@@ -350,7 +356,9 @@ pub(crate) fn call(world: &World, from: &Account, to: &Account, call_id: &str, t
         .attr("notify", from.display_name())
         .children([action])
         .build();
-    deliver::to_account(world, to, None, &stanza);
+    if !blocklist::blocks(to, from) {
+        deliver::to_account(world, to, None, &stanza);
+    }
 }
 
 /// The account to send to, or an error that names it.

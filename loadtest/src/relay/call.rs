@@ -2,7 +2,7 @@
 
 use wacore_binary::{Node, NodeRef};
 
-use super::deliver;
+use super::{blocklist, deliver};
 use crate::{
     clock::unix_seconds,
     phone::receive,
@@ -24,7 +24,15 @@ pub(crate) fn handle(session: &Session, node: &NodeRef<'_>) {
             .build(),
     );
     let Some(account) = session.world.directory.find(&to) else { return };
+    if blocklist::blocks(&account, &session.account) {
+        return;
+    }
     if account.active() {
+        if let Some(offer) = action.filter(|action| action.tag == "offer")
+            && let (Some(id), Some(creator)) = (text(offer, "call-id"), jid(offer, "call-creator"))
+        {
+            account.agent().offered(id.into_owned(), creator);
+        }
         let ids = action.and_then(|action| text(action, "call-id")).map(|id| id.into_owned());
         receive::signal(&session.world, &account, &session.account, &kind, ids.into_iter().collect());
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wacore_binary::{Jid, Node, NodeRef, builder::NodeBuilder};
 
-use super::{deliver, group_message};
+use super::{blocklist, deliver, group_message, tokens};
 use crate::{
     clock::unix_seconds,
     phone::{
@@ -23,7 +23,11 @@ const NOT_COPIED: [&str; 4] = ["participants", "device-identity", "tctoken", "en
 pub(crate) fn handle(session: &Session, node: &NodeRef<'_>) {
     count(&session.world.stats.messages_in);
     let Some(to) = jid(node, "to") else { return };
-    let refusal = if to.is_group_or_status() { group_message::refusal(session, node, &to) } else { None };
+    let refusal = if to.is_group_or_status() {
+        group_message::refusal(session, node, &to)
+    } else {
+        tokens::refusal(session, node, &to)
+    };
     session.reply(ack(node, &to, refusal));
     match refusal {
         Some(_) => {}
@@ -72,6 +76,9 @@ fn direct(session: &Session, node: &NodeRef<'_>, to: &Jid) {
 fn one(session: &Session, node: &NodeRef<'_>, chat: &Jid, address: &Jid, encs: Vec<Node>) {
     let Some(target) = session.world.directory.find(address) else { return };
     let own = Arc::ptr_eq(&target, &session.account);
+    if blocklist::blocks(&target, &session.account) {
+        return;
+    }
     if own && address.device == 0 && text(node, "category").as_deref() == Some("peer") {
         return peer::receive(session, node, &encs);
     }

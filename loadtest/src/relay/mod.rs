@@ -1,13 +1,16 @@
 //! Stanzas between devices: messages, receipts, presence, chat states, calls, notifications.
 
+pub(crate) mod blocklist;
 pub(crate) mod call;
 pub(crate) mod deliver;
 pub(crate) mod devices;
 pub(crate) mod group_message;
 pub(crate) mod message;
 pub(crate) mod presence;
+pub(crate) mod profile;
 pub(crate) mod receipt;
 pub(crate) mod sync;
+pub(crate) mod tokens;
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use wacore_binary::{Node, NodeRef, Server};
 
-use super::deliver;
+use super::{blocklist, deliver};
 use crate::{
     phone::receive,
     session::device::Session,
@@ -34,6 +34,9 @@ pub(crate) fn handle(session: &Session, node: &NodeRef<'_>) {
 fn subscribe(session: &Session, node: &NodeRef<'_>, on: bool) {
     let Some(account) = jid(node, "to").and_then(|to| session.world.directory.find(&to)) else { return };
     let watcher = (session.account.phone.clone(), session.device);
+    if blocklist::blocks(&account, &session.account) {
+        return;
+    }
     if on {
         account.state().watchers.insert(watcher);
         session.reply(presence(&account));
@@ -48,7 +51,9 @@ fn presence(account: &Account) -> Node {
     if state.available() {
         node.build()
     } else {
-        node.attr("type", "unavailable").attr("last", state.last_seen).build()
+        let hidden = state.privacy.get("last").is_some_and(|value| value == "none");
+        let last = if hidden { "deny".to_owned() } else { state.last_seen.to_string() };
+        node.attr("type", "unavailable").attr("last", last).build()
     }
 }
 
@@ -89,6 +94,9 @@ pub(crate) fn chat_state(session: &Session, node: &NodeRef<'_>) {
         return;
     }
     let Some(account) = session.world.directory.find(&to) else { return };
+    if blocklist::blocks(&account, &session.account) {
+        return;
+    }
     if account.active() {
         let kind = match children.first() {
             Some(state) if state.attrs.get("media").is_some() => "recording",

@@ -10,7 +10,9 @@ use std::{
 
 use wacore_binary::Jid;
 
-use super::{appstate::AppState, device::Device, faults::conditions::Conditions, lock, record::Record};
+use super::{
+    appstate::AppState, device::Device, faults::conditions::Conditions, lock, record::Record, social::Social,
+};
 use crate::phone::{agent::Agent, past::Past, signal::Signal};
 
 /// First companion id.
@@ -55,6 +57,8 @@ pub(crate) struct State {
     /// Presence of a contact.
     pub(crate) phone_available: bool,
     pub(crate) last_seen: u64,
+    /// Business profile, privacy tokens, restriction.
+    pub(crate) social: Social,
     /// The history that the phone has given to a device.
     pub(crate) past: Option<Past>,
     /// Accounts that status messages of this account went to.
@@ -64,6 +68,14 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Whether the block list has this account, by either of its addresses.
+    pub(crate) fn blocks(&self, other: &Account) -> bool {
+        self.blocked.iter().any(|entry| {
+            let user = entry.split('@').next().unwrap_or_default();
+            user == other.phone || user == other.lid
+        })
+    }
+
     /// Whether any device, or the contact itself, is available.
     pub(crate) fn available(&self) -> bool {
         self.phone_available || self.devices.values().any(|device| device.available)

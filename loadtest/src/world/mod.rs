@@ -17,8 +17,10 @@ pub(crate) mod outbox;
 pub(crate) mod persist;
 pub(crate) mod record;
 pub(crate) mod saver;
+pub(crate) mod social;
 pub(crate) mod stats;
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
 
 use dashmap::DashMap;
@@ -41,6 +43,8 @@ pub(crate) struct World {
     pub(crate) desk: Desk,
     pub(crate) media: media::Media,
     pub(crate) ledger: ledger::Ledger,
+    /// Server properties by code.
+    pub(crate) props: Mutex<BTreeMap<u32, String>>,
     /// History that devices get when they are linked.
     pub(crate) history: Mutex<Option<History>>,
     pub(crate) faults: faults::Faults,
@@ -61,6 +65,7 @@ impl World {
         Self {
             latency: latency::Latency::new(options.latency_ms, options.jitter_ms),
             media: media::Media::new(options.max_media_bytes),
+            props: Mutex::default(),
             history: Mutex::new(options.history.clone()),
             options,
             tasks: Tasks::default(),

@@ -6,3 +6,4 @@
 mod app_state;
 #[path = "../common/mod.rs"]
 mod common;
+mod profile;

@@ -16,7 +16,10 @@ use crate::{
         signal::Signal,
         stores::Identity,
     },
-    world::account::{Account, Picture, State},
+    world::{
+        account::{Account, Picture, State},
+        social::Social,
+    },
 };
 
 /// An account with its phone's keys and sessions, and its devices.
@@ -38,6 +41,8 @@ pub(super) struct AccountRecord {
     status_audience: HashSet<String>,
     #[serde(default)]
     past: Option<Past>,
+    #[serde(default)]
+    social: Social,
     app_state: AppStateRecord,
     devices: Vec<DeviceRecord>,
     phone_keys: PhoneRecord,
@@ -123,6 +128,7 @@ impl AccountRecord {
             last_seen: state.last_seen,
             status_audience: state.status_audience.clone(),
             past: state.past.clone(),
+            social: state.social.clone(),
             app_state: AppStateRecord::of(&state.app_state),
             devices: state.devices.values().map(DeviceRecord::of).collect::<Result<_, _>>()?,
             phone_keys: PhoneRecord::of(&signal)?,
@@ -155,6 +161,7 @@ impl AccountRecord {
             last_seen: self.last_seen,
             status_audience: self.status_audience,
             past: self.past,
+            social: self.social,
             ..State::default()
         };
         let account = Account::new(self.phone, self.lid, self.raw_id, self.phone_keys.restore()?, state);

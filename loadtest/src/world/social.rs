@@ -1,0 +1,50 @@
+//! How an account stands to others: business profile, privacy tokens, restrictions.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Most accounts that one account gives privacy tokens to.
+const MAX_TOKENS: usize = 10_000;
+
+/// The profile of a business account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Business {
+    /// Verified name.
+    pub name: String,
+    /// What the business does.
+    pub description: String,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Web sites.
+    pub websites: Vec<String>,
+    /// Postal address.
+    pub address: Option<String>,
+    /// Names of its categories.
+    pub categories: Vec<String>,
+}
+
+/// What an account is to others.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Social {
+    pub(crate) business: Option<Business>,
+    /// Takes direct messages only from those it gave a privacy token to (463 for the others).
+    pub(crate) restricted: bool,
+    /// Privacy tokens given, by the phone number of who got them.
+    pub(crate) tokens: HashMap<String, Vec<u8>>,
+    /// Default disappearing time of new chats in seconds, and when it was set.
+    pub(crate) disappearing: (u32, u64),
+}
+
+impl Social {
+    /// The token for an account: the same one every time.
+    pub(crate) fn token(&mut self, phone: &str) -> Vec<u8> {
+        if self.tokens.len() >= MAX_TOKENS && !self.tokens.contains_key(phone) {
+            self.tokens.clear();
+        }
+        let fresh = || rand::random::<[u8; 16]>().to_vec();
+        self.tokens.entry(phone.to_owned()).or_insert_with(fresh).clone()
+    }
+}
