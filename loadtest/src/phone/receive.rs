@@ -171,7 +171,7 @@ fn record(
     content: Recognised,
     media: Option<ReceivedMedia>,
 ) -> u64 {
-    target.agent().sequences.observe(kind, text.as_deref());
+    target.agent().sequences.observe(content.kind, content.text.as_deref());
     let received = Received {
         seq: 0,
         id: id.to_owned(),

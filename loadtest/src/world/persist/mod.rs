@@ -129,7 +129,7 @@ pub(crate) fn save(world: &World) -> Result<(), StateError> {
     let accounts = world.directory.all();
     let pictures = world.group_pictures.iter().filter_map(|entry| {
         let path = account_path(entry.value());
-        Some((path.clone(), Base64(world.media.get(&path)?.to_vec())))
+        Some((path.clone(), Base64(world.media.get(&path).ok()?.to_vec())))
     });
     let pictures = pictures.collect();
     let file = StateFile {
