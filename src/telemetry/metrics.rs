@@ -16,7 +16,7 @@ pub const INSTANCES: &str = "waggle_instances";
 pub const SENDS: &str = "waggle_sends_total";
 /// Time from a send request to WhatsApp's acknowledgement, by [`KIND`].
 pub const SEND_DURATION: &str = "waggle_send_duration_seconds";
-/// Messages received and committed, by [`KIND`].
+/// Messages received and committed.
 pub const INBOUND_MESSAGES: &str = "waggle_inbound_messages_total";
 /// Webhook requests, by [`OUTCOME`].
 pub const WEBHOOK_ATTEMPTS: &str = "waggle_webhook_attempts_total";
@@ -117,7 +117,7 @@ pub const DEFINITIONS: &[Definition] = &[
     level(INSTANCES, Unit::Count, &[STATE], "Instances of this node by state"),
     counter(SENDS, &[KIND, OUTCOME], "Messages sent by kind and outcome"),
     spread(SEND_DURATION, Unit::Seconds, &[KIND], "Time from a send request to WhatsApp's acknowledgement"),
-    counter(INBOUND_MESSAGES, &[KIND], "Messages received and committed by kind"),
+    counter(INBOUND_MESSAGES, &[], "Messages received and committed"),
     counter(WEBHOOK_ATTEMPTS, &[OUTCOME], "Webhook requests by outcome"),
     spread(WEBHOOK_DURATION, Unit::Seconds, &[OUTCOME], "Time of a webhook request"),
     level(OUTBOX_DEPTH, Unit::Count, &[SINK], "Events that a sink has yet to take"),

@@ -17,6 +17,8 @@ mod bad_input;
 mod calls;
 #[path = "node/durability.rs"]
 mod durability;
+#[path = "node/groups.rs"]
+mod groups;
 #[path = "node/instances.rs"]
 mod instances;
 #[path = "node/load.rs"]

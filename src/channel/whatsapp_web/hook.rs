@@ -44,6 +44,8 @@ impl Hook {
         let source = &message.info.source;
         let settings = self.0.seat.settings.borrow();
         let is_status = source.chat.to_non_ad_string() == STATUS_BROADCAST;
-        !source.is_from_me && if is_status { settings.read_status } else { settings.read_messages }
+        let wanted = if is_status { settings.read_status } else { settings.read_messages };
+        drop(settings);
+        wanted && !source.is_from_me && !inbound::is_ignored(&self.0, &message.info)
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use wacore::types::events::InboundMessage;
+use wacore::types::message::MessageInfo;
+use wacore_binary::JidExt as _;
 use waproto::whatsapp as wa;
 use waproto::whatsapp::message::protocol_message::Type as ProtocolType;
 use whatsapp_rust::Client;
@@ -32,14 +34,19 @@ struct Incoming<'a> {
 /// The writes that an incoming message is; empty when it is of no interest to clients.
 pub async fn translate(context: &Context, client: &Client, inbound: &InboundMessage) -> Vec<Write> {
     let source = &inbound.info.source;
+    if is_ignored(context, &inbound.info) {
+        return Vec::new();
+    }
     let chat_alt = if source.is_from_me { source.recipient_alt.as_ref() } else { source.sender_alt.as_ref() };
     let chat = address::shown(client, &source.chat, chat_alt).await;
     let sender = address::shown(client, &source.sender, source.sender_alt.as_ref()).await;
     let (Some(chat), Some(sender)) = (chat, sender) else { return Vec::new() };
-    if chat.jid.kind() == JidKind::Group && context.seat.settings.borrow().groups_ignore {
-        return Vec::new();
-    }
     Incoming { context, message: &inbound.message, inbound, chat, sender }.writes()
+}
+
+/// Whether the instance wants to know nothing of it.
+pub fn is_ignored(context: &Context, info: &MessageInfo) -> bool {
+    info.source.chat.is_group() && context.seat.settings.borrow().groups_ignore
 }
 
 impl Incoming<'_> {

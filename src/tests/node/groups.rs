@@ -1,0 +1,78 @@
+//! Messages in groups and status messages.
+
+use serde_json::{Value, json};
+use wa_sim::receiver::Receiver;
+use wa_sim::{NewGroup, Send, Simulator};
+
+use crate::support::{Node, contact, eventually, simulator, told};
+
+fn settings(name: &str) -> Value {
+    let mut settings = json!({
+        "rejectCall": false, "msgCall": "", "groupsIgnore": false, "alwaysOnline": false,
+        "readMessages": false, "readStatus": false, "syncFullHistory": false,
+    });
+    settings[name] = json!(true);
+    settings
+}
+
+async fn write(simulator: &Simulator, from: &str, to: &str, text: &str) -> String {
+    let order = Send { to: to.to_owned(), text: text.to_owned(), ..Send::default() };
+    simulator.handle().send(from, order).await.unwrap().ids[0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_are_told_until_they_are_ignored() {
+    let simulator = simulator().await;
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start(&simulator).await;
+    let phone = node.pair("acme", &simulator, Some(&receiver)).await;
+    let alice = contact(&simulator, "Alice");
+    let new = NewGroup { subject: "Sales".into(), members: vec![phone.clone()], ..NewGroup::default() };
+    let group = simulator.handle().create_group(&alice.phone, new).unwrap().jid;
+
+    let id = write(&simulator, &alice.phone, &group, "to all").await;
+    let upsert = told(&receiver, "messages.upsert", |body| body["data"]["key"]["id"] == id.as_str()).await;
+    assert_eq!(upsert["data"]["key"]["remoteJid"], group.as_str());
+    assert_eq!(upsert["data"]["key"]["participant"], alice.jid.as_str(), "{upsert}");
+    assert_eq!(upsert["data"]["message"]["conversation"], "to all");
+    let in_group = json!({"where": {"key": {"remoteJid": group}}});
+    assert_eq!(node.messages("acme", in_group.clone()).await.len(), 1);
+
+    node.post("/settings/set/acme", settings("groupsIgnore")).await;
+    let ignored = write(&simulator, &alice.phone, &group, "to all but acme").await;
+    eventually("the server is rid of it", async || {
+        let account = simulator.handle().account_info(&phone).unwrap();
+        (account.devices[0].pending_messages == 0).then_some(())
+    })
+    .await;
+    let direct = write(&simulator, &alice.phone, &phone, "to acme").await;
+    told(&receiver, "messages.upsert", |body| body["data"]["key"]["id"] == direct.as_str()).await;
+    assert_eq!(node.messages("acme", in_group).await.len(), 1);
+    let told_of = receiver.deliveries().iter().any(|one| one.body.to_string().contains(&ignored));
+    assert!(!told_of, "nobody hears of what is ignored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_is_told_and_seen_when_asked_to() {
+    let simulator = simulator().await;
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start(&simulator).await;
+    let phone = node.pair("acme", &simulator, Some(&receiver)).await;
+    let alice = contact(&simulator, "Alice");
+    let post = async |text: &str| {
+        let id = simulator.handle().post_status(&alice.phone, std::slice::from_ref(&phone), text).unwrap().id;
+        let is_it = |body: &Value| body["data"]["key"]["id"] == id.as_str();
+        let upsert = told(&receiver, "messages.upsert", is_it).await;
+        assert_eq!(upsert["data"]["key"]["remoteJid"], "status@broadcast");
+        id
+    };
+    let unseen = post("on holiday").await;
+    node.post("/settings/set/acme", settings("readStatus")).await;
+    let seen = post("back again").await;
+    let reads = async || -> Vec<String> {
+        let signals = simulator.handle().signals(&alice.phone).unwrap();
+        signals.into_iter().filter(|one| one.kind == "read").flat_map(|one| one.ids).collect()
+    };
+    eventually("Alice sees who saw it", async || reads().await.contains(&seen).then_some(())).await;
+    assert!(!reads().await.contains(&unseen));
+}
