@@ -3,11 +3,13 @@
 #![recursion_limit = "512"]
 #![allow(clippy::expect_used, reason = "a failed helper fails its test")]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::CommandFactory as _;
 use tokio_util::sync::CancellationToken;
-use wa_sim::load::api::Endpoint;
+use wa_sim::Simulator;
+use wa_sim::load::api::{Call, Client, Endpoint};
 use wa_sim::load::cli::Arguments;
 use wa_sim::load::compare::compare;
 use wa_sim::load::measure::{LATENCIES, Measures, OTHERS, Unit, known, shown};
@@ -85,7 +87,8 @@ fn a_run_succeeds_when_every_objective_is_met() {
 
 #[test]
 fn a_report_can_be_read_again_and_looked_at() {
-    let mut report = report(&[("lost", 2.0), ("send-p99", 12.25)], &["lost=0", "inbound-p99=5ms"]);
+    let mut report =
+        report(&[("lost", 2.0), ("send-p99", 12.25), ("rss-fresh", 4000.0)], &["lost=0", "inbound-p99=5ms"]);
     let sample = |at: f64| Sample {
         at,
         sent: at * 2.0,
@@ -98,7 +101,7 @@ fn a_report_can_be_read_again_and_looked_at() {
         Step { rate: 100.0, reached: 99.0, send_p99: 9.0, held: true, ..Step::default() },
         Step { rate: 200.0, reached: 120.0, ..Step::default() },
     ];
-    report.marks = vec![(3.5, "<kill>".into())];
+    report.marks = vec![(2.0, "paired".into()), (3.5, "<kill>".into())];
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("report.json");
     report.write_json(&path).expect("written");
@@ -111,7 +114,8 @@ fn a_report_can_be_read_again_and_looked_at() {
     assert!(table.contains("lost <= 0") && table.contains("MISSED"), "{table}");
     assert!(table.contains("12.2 ms") && table.contains("not measured"), "{table}");
     let page = report.html().expect("page");
-    assert_eq!(page.matches("<svg").count(), 5, "rates, processors, memory, and the steps twice");
+    let plots = page.matches("<svg").count();
+    assert_eq!(plots, 6, "rates, processors, memory, memory per instance, and the steps twice");
     assert!(page.contains("&lt;kill&gt; at 3.5 s") && page.contains("&lt;steady&gt; &amp; more"));
     assert!(
         !page.contains("http://")
@@ -201,6 +205,25 @@ fn addresses_are_read() {
     assert_eq!(read("http://[::1]:9").expect("endpoint").authority(), "[::1]:9");
     assert!(read("https://node").expect_err("https").contains("https is not spoken"));
     assert!(read("node:8080").is_err() && read("").is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_goes_to_the_server_that_can_be_reached() {
+    let simulator = Simulator::start(wa_sim::Options::default()).await.expect("simulator");
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
+    let servers = Arc::from([Endpoint::from(gone), Endpoint::from(simulator.addr())]);
+    for nth in 0..4 {
+        let mut client = Client::new(Arc::clone(&servers), nth);
+        for _ in 0..2 {
+            let stats = client.call(Call::get("/admin/stats", "")).await.expect("stats");
+            assert_eq!(stats["connections"], 0);
+        }
+        assert!(client.call(Call::get("/admin/nothing", "")).await.is_err(), "an answer is an answer");
+    }
+    let mut lost = Client::new([Endpoint::from(gone)].into(), 0);
+    let error = lost.exchange(Call::get("/", "")).await.expect_err("nobody listens");
+    assert!(error.to_string().contains("cannot be reached"), "{error:#}");
+    simulator.shutdown().await.expect("shutdown");
 }
 
 #[tokio::test]

@@ -231,9 +231,22 @@ impl Client {
         ensure!(!self.endpoints.is_empty(), "there is no server to ask");
         let connection = match self.connection.take().filter(|connection| !connection.is_closed()) {
             Some(connection) => connection,
-            None => Connection::open(&self.endpoints[self.next % self.endpoints.len()]).await?,
+            None => self.dial().await?,
         };
         self.connection.insert(connection).exchange(call).await
+    }
+
+    /// Connects to the first server that can be reached. Nothing has been sent, so any will do.
+    async fn dial(&mut self) -> anyhow::Result<Connection> {
+        let mut last = 1;
+        loop {
+            let opened = Connection::open(&self.endpoints[self.next % self.endpoints.len()]).await;
+            if opened.is_ok() || last == self.endpoints.len() {
+                return opened;
+            }
+            self.next = self.next.wrapping_add(1);
+            last += 1;
+        }
     }
 
     /// As [`Connection::call`].

@@ -84,24 +84,19 @@ impl Nodes {
         Client::new(Arc::clone(&self.endpoints), nth)
     }
 
-    /// Memory of all processes in KiB; `None` when there is none on this machine.
+    /// Memory of all processes that live, in KiB; `None` when there is none on this machine.
     pub fn rss_kib(&self) -> Option<u64> {
-        let pids = self.pids();
-        let sum = pids.iter().map(|&pid| process::rss_kib(pid)).sum::<anyhow::Result<u64>>();
-        sum.ok().filter(|_| !pids.is_empty())
+        self.pids().into_iter().filter_map(|pid| process::rss_kib(pid).ok()).reduce(|sum, one| sum + one)
     }
 
     /// As [`Nodes::rss_kib`], once it has settled.
     pub async fn settled_rss_kib(&self, patience: Duration) -> Option<u64> {
-        let pids = self.pids();
-        process::settled_rss_kib(&pids, patience).await.ok().filter(|_| !pids.is_empty())
+        process::settled(|| self.rss_kib(), patience).await
     }
 
-    /// Processor time of all processes; `None` when there is none on this machine.
+    /// Processor time of all processes that live; `None` when there is none on this machine.
     pub fn cpu(&self) -> Option<Duration> {
-        let pids = self.pids();
-        let sum = pids.iter().map(|&pid| process::cpu(pid)).sum::<anyhow::Result<Duration>>();
-        sum.ok().filter(|_| !pids.is_empty())
+        self.pids().into_iter().filter_map(|pid| process::cpu(pid).ok()).reduce(|sum, one| sum + one)
     }
 
     /// Waits until the first node is ready.

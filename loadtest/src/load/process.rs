@@ -23,22 +23,18 @@ pub fn rss_kib(pid: u32) -> anyhow::Result<u64> {
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }
 
-/// Resident memory of processes in KiB once it changes by less than half a percent for a while, or when
-/// the patience is over.
-///
-/// # Errors
-/// When there is no such process.
-pub async fn settled_rss_kib(pids: &[u32], patience: Duration) -> anyhow::Result<u64> {
-    let sum = || pids.iter().map(|&pid| rss_kib(pid)).sum::<anyhow::Result<u64>>();
+/// A value once it changes by less than half a percent for a while, or when the patience is over; `None`
+/// when there is none.
+pub async fn settled(look: impl Fn() -> Option<u64>, patience: Duration) -> Option<u64> {
     let deadline = Instant::now() + patience;
-    let (mut last, mut calm) = (sum()?, 0);
+    let (mut last, mut calm) = (look()?, 0);
     while calm < CALM && Instant::now() < deadline {
         tokio::time::sleep(LOOK).await;
-        let now = sum()?;
+        let now = look()?;
         calm = if now.abs_diff(last) * 200 <= last { calm + 1 } else { 0 };
         last = now;
     }
-    Ok(last)
+    Some(last)
 }
 
 /// Processor time used so far.

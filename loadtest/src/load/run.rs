@@ -15,7 +15,7 @@ use super::nodes::Nodes;
 use super::objective::Objective;
 use super::phones::Phones;
 use super::progress::Progress;
-use super::report::{Context, Report};
+use super::report::{Context, PAIRED, Report};
 use super::scenario::{Outcome, Scenario};
 use super::world::{Options, World};
 use super::{fleet, sampler, traffic, verify, webhooks};
@@ -96,8 +96,9 @@ impl Setup {
 /// then; instances are deleted and processes ended in any case.
 ///
 /// # Errors
-/// When the simulator, the node or the receiver of webhooks cannot be started or reached.
+/// When the scenario cannot be run so, or the simulator, the node or the receiver of webhooks cannot be started or reached.
 pub async fn run(setup: Setup, scenario: &Scenario) -> anyhow::Result<Report> {
+    scenario.check(setup.options.instances, matches!(setup.nodes, NodesAt::Own { .. }))?;
     let (simulator, phones) = simulator(&setup.simulator).await?;
     let nodes = nodes(&setup.nodes, &phones).await?;
     let listener = webhooks::bind(setup.webhook_listen).await?;
@@ -178,7 +179,7 @@ async fn phases(
         if let Some(used) = world.nodes.cpu().zip(cpu).and_then(|(now, before)| now.checked_sub(before)) {
             outcome.measures.add("cpu-per-pairing", used.as_secs_f64() * 1000.0 / count);
         }
-        outcome.mark(world, "paired");
+        outcome.mark(world, PAIRED);
         per_instance(world, "rss-per-instance", fresh, outcome).await;
     }
     if scenario.wants_warmth() {
@@ -196,7 +197,10 @@ async fn phases(
 async fn per_instance(world: &World, name: &str, fresh: Option<u64>, outcome: &mut Outcome) {
     let Some(fresh) = fresh else { return };
     let bar = world.progress.timed("settling", world.options.settle);
-    let settled = world.nodes.settled_rss_kib(world.options.settle).await;
+    let settled = tokio::select! {
+        settled = world.nodes.settled_rss_kib(world.options.settle) => settled,
+        () = world.interrupt.cancelled() => world.nodes.rss_kib(),
+    };
     bar.finish_and_clear();
     if let Some(now) = settled {
         let added = now.saturating_sub(fresh) as f64;

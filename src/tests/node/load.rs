@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use wa_sim::load::Options;
 use wa_sim::load::report::Report;
-use wa_sim::load::run::{NodesAt, Setup, run};
+use wa_sim::load::run::{NodesAt, Setup, SimulatorAt, run};
+use wa_sim::load::scenario::reconnect_storm::ReconnectStorm;
 use wa_sim::load::scenario::steady::Steady;
 use wa_sim::load::scenario::takeover::Takeover;
 use wa_sim::load::scenario::{Rates, Scenario, Time};
 
+use crate::support::{KEY, Node, simulator};
+
+/// A run that starts a node of its own.
 fn setup(options: Options) -> Setup {
     let binary = Some(PathBuf::from(env!("CARGO_BIN_EXE_waggle")));
     let environment = vec![("WEBHOOK_RETRY_INITIAL_DELAY_SECONDS".to_owned(), "1".to_owned())];
@@ -98,4 +102,46 @@ async fn an_interrupted_run_tells_what_it_has() {
     let report = report.unwrap();
     assert!(report.interrupted && !report.succeeded());
     assert!(report.seconds < 60.0, "{}", report.table());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn running_nodes_and_a_running_simulator_are_loaded_and_left_as_they_were() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    let nodes = NodesAt::Running {
+        endpoints: vec![node.url().parse().unwrap()],
+        key: KEY.to_owned(),
+        pids: Vec::new(),
+    };
+    let options = Options { instances: 3, idempotent: true, settle: Duration::ZERO, ..Options::default() };
+    let at = |nodes: NodesAt| Setup {
+        simulator: SimulatorAt::There(format!("http://{}", simulator.addr()).parse().unwrap()),
+        ..Setup::new(nodes, options.clone())
+    };
+    let scenario = Scenario::ReconnectStorm(ReconnectStorm { rates: rates(20.0), times: 1 });
+    let report = run(at(nodes.clone()), &scenario).await.unwrap();
+    assert!(report.succeeded(), "{}", report.table());
+    is(&report, "not-reconnected", 0.0);
+    assert!(report.get("reconnect-max").unwrap() > 0.0 && report.get("rss-fresh").is_none());
+    assert_eq!(
+        node.get("/instance/fetchInstances").await,
+        serde_json::json!([]),
+        "its instances are deleted"
+    );
+
+    let NodesAt::Running { endpoints, pids, .. } = nodes else { panic!("they run") };
+    let wrong = NodesAt::Running { endpoints, pids, key: "another-key-altogether".to_owned() };
+    let refused = run(at(wrong), &scenario).await.unwrap_err().to_string();
+    assert!(refused.contains("refuses the key"), "{refused}");
+    let takeover = Takeover {
+        rates: rates(1.0),
+        time: time(1),
+        kill_after: None,
+        kill_pid: None,
+        graceful: true,
+        down: Duration::ZERO,
+    };
+    let nobody = NodesAt::Running { endpoints: Vec::new(), key: String::new(), pids: Vec::new() };
+    let refused = run(at(nobody), &Scenario::Takeover(takeover)).await.unwrap_err().to_string();
+    assert!(refused.contains("nothing to kill"), "{refused}");
 }

@@ -106,6 +106,11 @@ impl Node {
         child.env_clear().envs(environment).arg(command).output().unwrap()
     }
 
+    /// The base of its URLs.
+    pub fn url(&self) -> String {
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
+    }
+
     /// SIGKILL, at once.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -144,7 +149,7 @@ impl Node {
         key: Option<&str>,
         body: Option<Vec<u8>>,
     ) -> Option<(u16, String)> {
-        let url = Url::parse(&format!("{}://127.0.0.1:{}{path}", self.scheme, self.port)).unwrap();
+        let url = Url::parse(&format!("{}{path}", self.url())).unwrap();
         let mut request = net::Request::new(method, url);
         if let Some(key) = key {
             request.headers.insert("apikey", HeaderValue::from_str(key).unwrap());

@@ -102,14 +102,14 @@ impl HttpClient for NoHttp {
 /// # Errors
 /// When a client cannot be paired.
 pub async fn serve(count: usize, chat_url: &str) -> anyhow::Result<()> {
-    let own = [std::process::id()];
+    let own = || process::rss_kib(std::process::id()).ok();
     let endpoint: Endpoint = chat_url
         .replacen("ws://", "http://", 1)
         .trim_end_matches("/ws/chat")
         .parse()
         .map_err(anyhow::Error::msg)?;
     let phones = Phones::there(endpoint).await?;
-    let before_kib = process::settled_rss_kib(&own, SETTLE).await?;
+    let before_kib = process::settled(own, SETTLE).await.context("this process has no memory")?;
     let (times, started) = (Recorder::default(), Instant::now());
     let pair = |_| async {
         let began = Instant::now();
@@ -122,7 +122,7 @@ pub async fn serve(count: usize, chat_url: &str) -> anyhow::Result<()> {
         stream::iter(0..count).map(pair).buffer_unordered(CONCURRENCY).try_collect().await?;
     let rate = count as f64 / started.elapsed().as_secs_f64();
     let Quantiles { count, p50, p90, p99, max } = times.quantiles();
-    let after_kib = process::settled_rss_kib(&own, SETTLE).await?;
+    let after_kib = process::settled(own, SETTLE).await.context("this process has no memory")?;
     let pairing = (count, p50, p90, p99, max);
     let told = Told { before_kib, after_kib, clients: clients.len(), rate, pairing };
     {

@@ -69,7 +69,8 @@ pub struct Fleet {
     /// Connections that send
     #[arg(long, value_name = "COUNT", default_value_t = 16)]
     connections: usize,
-    /// Give every send an idempotency key, and try again what failed; a takeover always does
+    /// Give every send an idempotency key, and try again what failed; a takeover and a reconnect storm
+    /// always do
     #[arg(long)]
     idempotency_keys: bool,
     /// Share of the webhooks, from 0 to 1, that are refused on purpose
@@ -137,7 +138,8 @@ impl Common {
             }
         };
         let storm = matches!(scenario, Scenario::PairingStorm);
-        let takeover = matches!(scenario, Scenario::Takeover(_));
+        // In both, sends fail at a moment that nobody chooses, and a client would try again.
+        let trying = matches!(scenario, Scenario::Takeover(_) | Scenario::ReconnectStorm(_));
         let instances = match scenario {
             Scenario::Talk(_) => 2,
             Scenario::HttpLimit(_) => 1,
@@ -153,7 +155,7 @@ impl Common {
             settle: fleet.settle,
             sample: sample.max(Duration::from_millis(10)),
             webhook_failures: fleet.webhook_failures,
-            idempotent: fleet.idempotency_keys || takeover,
+            idempotent: fleet.idempotency_keys || trying,
             keep: fleet.keep,
         };
         Ok(Setup {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::Report;
 use super::plots::{Line, Plot};
+use super::{PAIRED, Report};
 use crate::load::measure::{known, shown};
 use crate::load::sampler::Sample;
 
@@ -151,6 +151,7 @@ fn plots(report: &Report) -> Vec<Plot<'_>> {
             "Memory of the nodes, MiB",
             vec![line("memory", |sample| sample.rss_kib.map(|kib| kib / 1024.0))],
         ),
+        over_time("Memory per instance, KiB", vec![memory_per_instance(report)]),
     ];
     if !report.steps.is_empty() {
         let x = "messages per second asked for";
@@ -171,6 +172,17 @@ fn plots(report: &Report) -> Vec<Plot<'_>> {
         });
     }
     plots
+}
+
+/// What an instance adds to a fresh node, from the moment when all are paired.
+fn memory_per_instance(report: &Report) -> Line<'_> {
+    let paired = report.marks.iter().find(|(_, what)| what == PAIRED).map(|(at, _)| *at);
+    let points = paired.zip(report.get("rss-fresh")).map(|(paired, fresh)| {
+        let samples = report.samples.iter().filter(|sample| sample.at >= paired);
+        let count = report.context.instances.max(1) as f64;
+        samples.filter_map(|sample| Some((sample.at, (sample.rss_kib? - fresh).max(0.0) / count))).collect()
+    });
+    Line { name: "memory", points: points.unwrap_or_default() }
 }
 
 /// A latency; a sample without messages has none.

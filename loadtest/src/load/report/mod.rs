@@ -18,6 +18,9 @@ use super::sampler::Sample;
 /// Version of the JSON.
 const FORMAT: u32 = 1;
 
+/// The mark at the moment when all instances are paired.
+pub(super) const PAIRED: &str = "paired";
+
 /// One step of a ramp.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -13,6 +13,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::ensure;
+
 use super::measure::Measures;
 use super::objective::{Objective, duration};
 use super::report::Step;
@@ -113,6 +115,24 @@ impl Scenario {
             #[cfg(feature = "simulator")]
             Self::Baseline(_) => "baseline",
         }
+    }
+
+    /// Whether it can be run with so many instances, on a node of the run's own or on others.
+    ///
+    /// # Errors
+    /// When it cannot; the text says what to do.
+    pub fn check(&self, instances: usize, own_node: bool) -> anyhow::Result<()> {
+        match self {
+            Self::Takeover(takeover) => ensure!(
+                own_node || takeover.kill_pid.is_some(),
+                "nothing to kill: name a process with --kill-pid, or let the run start the node (without --url)"
+            ),
+            Self::NoisyNeighbour(_) | Self::Talk(_) => {
+                ensure!(instances > 1, "{} needs two instances or more: --instances 2", self.name())
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// How many of the instances are noisy tenants.

@@ -24,9 +24,8 @@ impl NoisyNeighbour {
     /// Runs.
     ///
     /// # Errors
-    /// When there is only one instance, or the simulator does not answer.
+    /// When the simulator does not answer.
     pub async fn run(&self, world: &Arc<World>, outcome: &mut Outcome) -> anyhow::Result<()> {
-        anyhow::ensure!(world.options.instances > 1, "a noisy neighbour needs others: --instances 2 or more");
         let half = self.time.duration / 2;
         let quiet = self.rates.steady(half);
         let window = Window::begin(world);

@@ -5,8 +5,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
-
 use super::{Outcome, Rates, Time, accounts};
 use crate::load::objective::duration;
 use crate::load::process;
@@ -49,12 +47,8 @@ impl Takeover {
     /// Runs.
     ///
     /// # Errors
-    /// When there is no node to kill, or the simulator does not answer.
+    /// When the node cannot be killed or started again, or the simulator does not answer.
     pub async fn run(&self, world: &Arc<World>, outcome: &mut Outcome) -> anyhow::Result<()> {
-        ensure!(
-            self.kill_pid.is_some() || world.nodes.child().is_some(),
-            "nothing to kill: name a process with --kill-pid, or let the run start the node (without --url)"
-        );
         let window = Window::begin(world);
         let traffic = self.rates.steady(self.time.duration);
         let stop = world.interrupt.child_token();
