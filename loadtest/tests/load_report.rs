@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, Parser as _};
 use tokio_util::sync::CancellationToken;
 use wa_sim::Simulator;
 use wa_sim::load::api::{Call, Client, Endpoint};
@@ -48,6 +48,33 @@ fn every_measure_has_one_name() {
 #[test]
 fn the_command_line_holds_together() {
     Arguments::command().debug_assert();
+}
+
+/// The commands that the README shows: in its code blocks, and between backticks.
+fn shown_commands() -> Vec<Vec<String>> {
+    let readme = include_str!("../../README.md").replace("\\\n", " ");
+    let words = |text: &str| -> Vec<String> {
+        text.split_whitespace().map(|word| word.trim_matches('\'').to_owned()).collect()
+    };
+    let command = Arguments::command();
+    let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    let blocks = readme.lines().filter_map(|line| line.strip_prefix("target/release/loadtest "));
+    let spans = readme.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+    let spans =
+        spans.filter(|span| span.contains(" -") && names.contains(&span.split(' ').next().unwrap_or("")));
+    blocks.chain(spans).map(words).collect()
+}
+
+#[test]
+fn the_commands_of_the_readme_exist() {
+    let shown = shown_commands();
+    assert!(shown.len() >= 4, "{shown:?}");
+    for words in shown {
+        let all = std::iter::once("loadtest".to_owned()).chain(words.iter().cloned());
+        if let Err(error) = Arguments::try_parse_from(all) {
+            panic!("{}: {error}", words.join(" "));
+        }
+    }
 }
 
 #[test]
@@ -135,6 +162,10 @@ fn comparing_tells_what_became_worse() {
     assert_eq!(worse(0.1), ["lost", "throughput"]);
     assert_eq!(worse(0.0), ["lost", "throughput", "send-p99"]);
     assert_eq!(worse(0.5), ["lost"], "what is lost has no tolerance");
+    let longer = report(&[("send-max", 99.0)], &[]);
+    assert!(compare(&report(&[("send-max", 1.0)], &[]), &longer, 0.1).holds(), "one slow message is chance");
+    let other = Report { scenario: "burst".into(), ..second.clone() };
+    assert_eq!(compare(&first, &other, 0.1).differences, ["scenario: steady and burst"]);
     let compared = compare(&first, &second, 0.1);
     assert_eq!((compared.gone.as_slice(), compared.holds()), (&["cpu".to_owned()][..], false));
     let ratio = |name: &str| compared.rows.iter().find(|row| row.name == name).and_then(|row| row.ratio);

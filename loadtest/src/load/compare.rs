@@ -29,9 +29,12 @@ pub struct Comparison {
     pub rows: Vec<Row>,
     /// Measures of the first report that the second does not have.
     pub gone: Vec<String>,
+    /// Circumstances that are not the same, and that ratios may come from.
+    pub differences: Vec<String>,
 }
 
-/// Compares. `tolerance` is a share: 0.1 lets a measure be a tenth worse. Counts of errors have none.
+/// Compares. `tolerance` is a share: 0.1 lets a measure be a tenth worse. Counts of errors have none; the
+/// longest of many latencies is chance, and not judged.
 pub fn compare(before: &Report, after: &Report, tolerance: f64) -> Comparison {
     let (mut rows, mut gone) = (Vec::new(), Vec::new());
     for measure in &before.measures {
@@ -40,15 +43,30 @@ pub fn compare(before: &Report, after: &Report, tolerance: f64) -> Comparison {
             None => gone.push(measure.name.clone()),
         }
     }
-    Comparison { rows, gone }
+    Comparison { rows, gone, differences: differences(before, after) }
+}
+
+fn differences(before: &Report, after: &Report) -> Vec<String> {
+    let (one, other) = (&before.context, &after.context);
+    let pairs = [
+        ("scenario", before.scenario.clone(), after.scenario.clone()),
+        ("command", one.command.clone(), other.command.clone()),
+        ("instances", one.instances.to_string(), other.instances.to_string()),
+        ("processors", one.processors.to_string(), other.processors.to_string()),
+        ("version", one.version.clone(), other.version.clone()),
+        ("build without optimisation", one.debug.to_string(), other.debug.to_string()),
+    ];
+    let differ = pairs.into_iter().filter(|(_, one, other)| one != other);
+    differ.map(|(what, one, other)| format!("{what}: {one} and {other}")).collect()
 }
 
 fn row(before: &Measure, after: f64, tolerance: f64) -> Row {
     let tolerance = if before.unit == Unit::Count { 0.0 } else { tolerance.max(0.0) };
     let worse = match before.better {
+        _ if before.name.ends_with("-max") => false,
+        Better::Neither => false,
         Better::Lower => after > before.value * (1.0 + tolerance),
         Better::Higher => after < before.value * (1.0 - tolerance),
-        Better::Neither => false,
     };
     Row {
         name: before.name.clone(),
@@ -85,6 +103,9 @@ impl Comparison {
             })
             .collect();
         columns(out, &["measure", "first", "second", "ratio", ""], &rows)?;
+        for difference in &self.differences {
+            writeln!(out, "not the same {difference}")?;
+        }
         for name in &self.gone {
             writeln!(out, "only in the first: {name}")?;
         }

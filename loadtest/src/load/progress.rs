@@ -33,14 +33,24 @@ impl Progress {
         bar
     }
 
-    /// A line that changes; `length` is in milliseconds.
+    /// A bar of a time; its position is in milliseconds.
     pub fn timed(&self, what: &str, length: Duration) -> ProgressBar {
         let length = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
         let bar = self.bars.add(ProgressBar::new(length).with_prefix(what.to_owned()));
         if let Ok(style) = ProgressStyle::with_template("{prefix:>14} [{elapsed_precise}] {bar:40} {msg}") {
             bar.set_style(style);
         }
+        bar.enable_steady_tick(TICK);
         bar
+    }
+
+    /// A line that says how things are.
+    pub fn line(&self) -> ProgressBar {
+        let line = self.bars.add(ProgressBar::new_spinner());
+        if let Ok(style) = ProgressStyle::with_template("           now [{elapsed_precise}] {msg}") {
+            line.set_style(style);
+        }
+        line
     }
 
     /// Tells about progress in a line of its own.

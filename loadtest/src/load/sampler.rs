@@ -1,5 +1,6 @@
 //! Rates, latencies, memory and processor time over the course of a run.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,17 @@ pub struct Sample {
     pub cpu: Option<f64>,
     /// Memory of the nodes; `None` when they are elsewhere.
     pub rss_kib: Option<f64>,
+}
+
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0}/s sent, {:.0}/s received", self.sent, self.told)?;
+        write!(f, ", p99 {:.0} ms and {:.0} ms", self.send_p99, self.inbound_p99)?;
+        if let (Some(cpu), Some(kib)) = (self.cpu, self.rss_kib) {
+            write!(f, ", nodes {cpu:.2} CPU and {:.0} MiB", kib / 1024.0)?;
+        }
+        Ok(())
+    }
 }
 
 impl Sample {
@@ -76,13 +88,16 @@ impl Samples {
 
 /// Samples until the run's tasks are stopped.
 pub async fn run(world: Arc<World>) {
-    let mut time = world.options.sample;
+    let (mut time, line) = (world.options.sample, world.progress.line());
     let (mut last, mut cpu) = (Instant::now(), world.nodes.cpu());
     let (mut accepted, mut told) = (0, 0);
     loop {
         tokio::select! {
             () = tokio::time::sleep(time) => {}
-            () = world.tasks.stop().cancelled() => return,
+            () = world.tasks.stop().cancelled() => {
+                line.finish_and_clear();
+                return;
+            }
         }
         let seconds = last.elapsed().as_secs_f64();
         last = Instant::now();
@@ -99,6 +114,7 @@ pub async fn run(world: Arc<World>) {
             rss_kib: world.nodes.rss_kib().map(|kib| kib as f64),
         };
         (accepted, told, cpu) = now;
+        line.set_message(sample.to_string());
         if world.samples.add(sample) {
             time = time.saturating_mul(2).min(Duration::from_secs(600));
         }

@@ -6,9 +6,13 @@ use std::time::Duration;
 use wa_sim::load::Options;
 use wa_sim::load::report::Report;
 use wa_sim::load::run::{NodesAt, Setup, SimulatorAt, run};
+use wa_sim::load::scenario::burst::Burst;
+use wa_sim::load::scenario::noisy_neighbour::NoisyNeighbour;
+use wa_sim::load::scenario::ramp::Ramp;
 use wa_sim::load::scenario::reconnect_storm::ReconnectStorm;
 use wa_sim::load::scenario::steady::Steady;
 use wa_sim::load::scenario::takeover::Takeover;
+use wa_sim::load::scenario::talk::Talk;
 use wa_sim::load::scenario::{Rates, Scenario, Time};
 
 use crate::support::{KEY, Node, simulator};
@@ -81,7 +85,7 @@ async fn a_killed_node_comes_back_and_nothing_is_lost() {
     is(&report, "not-reconnected", 0.0);
     is(&report, "received", 183.0);
     assert_eq!(report.get("sent").unwrap() + report.get("unknown").unwrap(), 183.0, "{}", report.table());
-    assert!(report.get("retries").unwrap() > 0.0 && report.get("unavailable").unwrap() > 0.0);
+    assert!(report.get("reconnect-max").unwrap() > 0.0 && report.get("unavailable").unwrap() > 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,4 +148,39 @@ async fn running_nodes_and_a_running_simulator_are_loaded_and_left_as_they_were(
     let nobody = NodesAt::Running { endpoints: Vec::new(), key: String::new(), pids: Vec::new() };
     let refused = run(at(nobody), &Scenario::Takeover(takeover)).await.unwrap_err().to_string();
     assert!(refused.contains("nothing to kill"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_scenario_tells_what_it_is_about() {
+    let scenarios: [(Scenario, &[&str]); 5] = [
+        (
+            Scenario::Ramp(Ramp {
+                from: 20.0,
+                step: 20.0,
+                to: 40.0,
+                every: Duration::from_secs(1),
+                share_in: 0.5,
+            }),
+            &["ramp-rate", "throughput"],
+        ),
+        (
+            Scenario::Burst(Burst { messages_in: 60, messages_out: 60 }),
+            &["sent-rate", "received-rate", "cpu-per-message"],
+        ),
+        (
+            Scenario::NoisyNeighbour(NoisyNeighbour { rates: rates(20.0), time: time(2) }),
+            &["noise-send", "noise-inbound", "noisy-send-p99", "calm-send-p99", "send-p99"],
+        ),
+        (Scenario::Talk(Talk { texts: 20 }), &["talk-p50", "send-p50"]),
+        (Scenario::PairingStorm, &["pairing-p99", "pairing-rate", "rss-per-instance"]),
+    ];
+    for (scenario, measures) in scenarios {
+        let report = run(setup(Options { instances: 3, ..Options::default() }), &scenario).await.unwrap();
+        assert!(report.succeeded(), "{}", report.table());
+        for name in measures {
+            assert!(report.get(name).is_some(), "{name} is not in\n{}", report.table());
+        }
+        let page = report.html().unwrap();
+        assert!(page.contains(scenario.name()));
+    }
 }

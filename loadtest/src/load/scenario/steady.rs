@@ -76,8 +76,6 @@ async fn flow(
             () = tokio::time::sleep(Duration::from_millis(250)) => {}
         }
         bar.set_position(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let (sent, told) = window.rates(world);
-        bar.set_message(format!("{sent:.0}/s sent, {told:.0}/s received"));
     }
     bar.finish_and_clear();
     let behind = started.elapsed().saturating_sub(time);
