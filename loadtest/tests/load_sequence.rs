@@ -129,6 +129,7 @@ async fn a_contact_keeps_account_of_what_reached_it() {
     until("all texts", || (handle.received(&contact.phone, 0).expect("contact").1 == 5).then_some(())).await;
     let found = handle.sequences(0xBEE);
     assert_eq!(found.len(), 1);
+    assert_eq!(found[0].phone, contact.phone);
     let check = &found[0].check;
     assert_eq!((found[0].stream, check.highest, check.arrived, check.again), (17, 4, 3, 1));
     assert_eq!(check.lost(4, &Ranges::default()), 1);

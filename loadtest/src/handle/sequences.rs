@@ -7,9 +7,6 @@ impl Handle {
     /// What all phones together received of the streams of a run, unordered.
     pub fn sequences(&self, run: u32) -> Vec<StreamCheck> {
         let accounts = self.world.directory.all();
-        accounts
-            .iter()
-            .flat_map(|account| account.agent().sequences.of(run).cloned().collect::<Vec<_>>())
-            .collect()
+        accounts.iter().flat_map(|account| account.agent().sequences.of(run, &account.phone)).collect()
     }
 }

@@ -93,10 +93,17 @@ impl Child {
         log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).count()
     }
 
-    /// Leaves the folder with data and log behind, and tells where it is.
-    pub fn keep(&mut self) -> PathBuf {
+    /// Ends the process and removes the folder now: whoever else holds the run may do so for longer than
+    /// this program lives. With `keep` the folder stays; answers where it is then.
+    pub fn end(&mut self, keep: bool) -> Option<PathBuf> {
+        // It may have ended by itself, or been removed; nothing more can be done about either.
+        let _ = self.kill();
         self.folder.disable_cleanup(true);
-        self.folder.path().to_owned()
+        if keep {
+            return Some(self.folder.path().to_owned());
+        }
+        let _ = std::fs::remove_dir_all(self.folder.path());
+        None
     }
 }
 

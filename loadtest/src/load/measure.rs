@@ -107,7 +107,7 @@ pub const OTHERS: &[(&str, Unit, Better, &str)] = &[
     ("lost", Count, Lower, "messages that did not arrive, both directions"),
     ("duplicates", Count, Lower, "messages that arrived again, not counting repeats of one event"),
     ("out-of-order", Count, Lower, "messages that were overtaken by a later one of their chat"),
-    ("misrouted", Count, Lower, "webhooks that told one tenant of another's message"),
+    ("misrouted", Count, Lower, "messages that reached another contact, or were told to another tenant"),
     ("failed", Count, Lower, "sends that were refused or given up"),
     ("repeats", Count, Neither, "webhooks that were delivered again with the same event id"),
     ("unknown", Count, Neither, "sends of which the node did not say whether they left"),

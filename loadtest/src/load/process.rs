@@ -60,6 +60,18 @@ pub fn signal(pid: u32, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Kills every process that this one has started.
+pub fn kill_children() {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return };
+    for thread in threads.flatten() {
+        let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        for pid in children.split_whitespace().filter_map(|pid| pid.parse().ok()) {
+            // It may have ended by itself meanwhile.
+            let _ = signal(pid, "KILL");
+        }
+    }
+}
+
 /// How many files, sockets included, this process may have open; `None` when the kernel does not tell.
 pub fn open_files_limit() -> Option<u64> {
     let limits = std::fs::read_to_string("/proc/self/limits").ok()?;

@@ -253,8 +253,7 @@ const DELETING: Duration = Duration::from_secs(300);
 async fn tidy_up(world: &Arc<World>, report: &mut Report) {
     if let Some(mut child) = world.nodes.child() {
         // The node and its database end with the run.
-        if world.options.keep {
-            let folder = child.keep();
+        if let Some(folder) = child.end(world.options.keep) {
             world.progress.note(&format!("data and log of the node are in {}", folder.display()));
         }
         return;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::measure::Measures;
 use super::objective::Objective;
 use super::world::World;
-use crate::sequence::Check;
+use crate::sequence::{Check, StreamCheck};
 
 /// How often is looked whether everything has arrived.
 const LOOK: Duration = Duration::from_millis(100);
@@ -28,6 +28,8 @@ pub struct Tally {
     pub unknown: u64,
     /// Those of them that arrived.
     pub unknown_arrived: u64,
+    /// Messages that arrived at another contact.
+    pub misrouted: u64,
     /// Different messages that arrived.
     pub arrived: u64,
 }
@@ -43,8 +45,13 @@ pub fn integrity() -> Vec<Objective> {
 /// When the simulator does not answer.
 pub async fn tally(world: &World) -> anyhow::Result<Tally> {
     let told = world.phones.sequences(world.run).await?;
-    let mut received: HashMap<u32, Check> = told.into_iter().map(|one| (one.stream, one.check)).collect();
-    let mut tally = Tally::default();
+    let (mut received, mut tally): (HashMap<u32, Check>, Tally) = Default::default();
+    for StreamCheck { phone, stream, check } in told {
+        match world.streams().get(stream as usize) {
+            Some(known) if known.contact == phone => drop(received.insert(stream, check)),
+            _ => tally.misrouted += check.arrived + check.again,
+        }
+    }
     for stream in world.streams() {
         let outbound = stream.outbound().clone();
         let check = received.remove(&stream.number).unwrap_or_default();
@@ -97,7 +104,7 @@ pub fn measure(world: &World, tally: Tally, measures: &mut Measures) {
     count("lost", tally.lost);
     count("duplicates", tally.duplicates);
     count("out-of-order", tally.out_of_order);
-    count("misrouted", board.misrouted.get());
+    count("misrouted", board.misrouted.get() + tally.misrouted);
     count("failed", board.failed.get() + board.unwritten.get());
     count("repeats", tally.repeats);
     count("unknown", tally.unknown);

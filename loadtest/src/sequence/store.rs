@@ -10,8 +10,8 @@ const MAX_STREAMS: usize = 64;
 /// What a phone received of one stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamCheck {
-    /// The run.
-    pub run: u32,
+    /// The phone.
+    pub phone: String,
     /// The stream.
     pub stream: u32,
     /// What arrived.
@@ -21,7 +21,13 @@ pub struct StreamCheck {
 
 /// The streams of one phone.
 #[derive(Default)]
-pub(crate) struct Sequences(Vec<StreamCheck>);
+pub(crate) struct Sequences(Vec<Known>);
+
+struct Known {
+    run: u32,
+    stream: u32,
+    check: Check,
+}
 
 impl Sequences {
     /// Notes a received text, when it is a numbered one on its way out.
@@ -43,11 +49,17 @@ impl Sequences {
         }
         let mut check = Check::default();
         check.observe(number);
-        self.0.push(StreamCheck { run, stream, check });
+        self.0.push(Known { run, stream, check });
     }
 
-    /// The streams of a run.
-    pub(crate) fn of(&self, run: u32) -> impl Iterator<Item = &StreamCheck> {
-        self.0.iter().filter(move |known| known.run == run)
+    /// The streams of a run, at the phone with this number.
+    pub(crate) fn of(&self, run: u32, phone: &str) -> Vec<StreamCheck> {
+        let ours = self.0.iter().filter(|known| known.run == run);
+        ours.map(|known| StreamCheck {
+            phone: phone.to_owned(),
+            stream: known.stream,
+            check: known.check.clone(),
+        })
+        .collect()
     }
 }

@@ -45,6 +45,8 @@ async fn a_steady_load_arrives_once_and_in_order() {
     let scenario = Scenario::Steady(Steady { rates: rates(40.0), time: time(3) });
     let report = run(setup, &scenario).await.unwrap();
     assert!(report.succeeded(), "{}", report.table());
+    let address = report.context.nodes[0].trim_start_matches("http://").to_owned();
+    assert!(std::net::TcpStream::connect(address).is_err(), "the node has ended with the run");
     // One text each way warms every stream.
     is(&report, "sent", 124.0);
     is(&report, "received", 124.0);

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 
-use super::bare_http;
 use super::baseline::{Baseline, bare_clients};
 use super::compare::compare;
 use super::measure::{LATENCIES, OTHERS};
@@ -25,6 +24,7 @@ use super::scenario::reconnect_storm::ReconnectStorm;
 use super::scenario::steady::{Soak, Steady};
 use super::scenario::takeover::Takeover;
 use super::scenario::talk::Talk;
+use super::{bare_http, process};
 use crate::task;
 use groups::Common;
 
@@ -186,6 +186,7 @@ async fn listen(interrupt: CancellationToken, progress: Progress) {
         interrupt.cancel();
     }
     if tokio::signal::ctrl_c().await.is_ok() {
+        process::kill_children();
         std::process::exit(130);
     }
 }
