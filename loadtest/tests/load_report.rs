@@ -13,7 +13,7 @@ use wa_sim::load::api::{Call, Client, Endpoint};
 use wa_sim::load::cli::Arguments;
 use wa_sim::load::compare::compare;
 use wa_sim::load::measure::{LATENCIES, Measures, OTHERS, Unit, known, shown};
-use wa_sim::load::objective::{Invalid, Objective, Side, duration};
+use wa_sim::load::objective::{Invalid, Objective, Side, duration, rate};
 use wa_sim::load::recorder::Recorder;
 use wa_sim::load::report::{Context, Report, Step};
 use wa_sim::load::sampler::{Sample, Samples, rss_slope};
@@ -96,7 +96,9 @@ fn limits_are_read_in_any_unit_that_fits() {
     assert_eq!(wrong("send-p99=soon"), Invalid::Limit("soon".into(), "ms"));
     assert_eq!(wrong("sent=5"), Invalid::Side("sent".into()));
     assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
-    assert!(duration("5 parsecs").is_err() && duration("-1s").is_err());
+    assert!(duration("5 parsecs").is_err() && duration("-1s").is_err() && duration("99999999h").is_err());
+    assert_eq!((rate("200"), rate("0.5/s")), (Ok(200.0), Ok(0.5)));
+    assert!(["NaN", "inf", "-1", "many"].iter().all(|text| rate(text).is_err()));
 }
 
 #[test]
@@ -272,5 +274,12 @@ async fn senders_share_a_plan_exactly() {
     stop.cancel();
     assert_eq!(plan.share(0, 1, Instant::now()).next(&stop).await, None, "stopped");
     assert!(Plan::burst(0).is_empty() && Plan::steady(0.0, Duration::from_secs(9)).is_empty());
-    assert!(!Plan::flood(Duration::from_secs(1)).is_empty());
+    assert!(
+        !Plan::flood(Duration::from_secs(1)).is_empty() && Plan::limited(f64::NAN, Duration::ZERO).is_empty()
+    );
+    let mut rare = Plan::limited(1e-300, Duration::from_secs(1)).share(0, 1, Instant::now());
+    let stop = CancellationToken::new();
+    assert!(rare.next(&stop).await.is_some(), "the first is due at once");
+    stop.cancel();
+    assert_eq!(rare.next(&stop).await, None);
 }

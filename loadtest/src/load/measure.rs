@@ -137,6 +137,7 @@ pub const OTHERS: &[(&str, Unit, Better, &str)] = &[
     ("noise-send", Ratio, Lower, "send-p99 during the noise, in that before"),
     ("noise-inbound", Ratio, Lower, "inbound-p99 during the noise, in that before"),
     ("cpu", Processors, Lower, "processors that the nodes used while messages flowed"),
+    ("cpu-idle", Processors, Lower, "processors that the nodes used while every instance was idle"),
     ("cpu-per-message", Milliseconds, Lower, "processor time of the nodes per message"),
     ("cpu-per-pairing", Milliseconds, Lower, "processor time of the nodes per pairing"),
     ("cpu-per-lookup", Milliseconds, Lower, "processor time of the nodes per look-up"),

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::measure::{Better, Measures, Unit, known, shown};
 
+/// Longest time that is read.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
 /// Which side of the limit is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -155,5 +158,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3600.0,
         other => return Err(format!("{other:?} is no unit of time: ms, s, m or h")),
     };
-    Duration::try_from_secs_f64(number * factor).map_err(|error| error.to_string())
+    let time = Duration::try_from_secs_f64(number * factor).map_err(|error| error.to_string())?;
+    if time > LONGEST { Err("longer than a year".to_owned()) } else { Ok(time) }
+}
+
+/// Reads a rate per second, or another number that may be large but not below zero.
+///
+/// # Errors
+/// When it is none.
+pub fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.trim_end_matches("/s").parse().map_err(|_| "expected a number".to_owned())?;
+    if rate.is_finite() && rate >= 0.0 { Ok(rate) } else { Err("expected a number from 0".to_owned()) }
 }

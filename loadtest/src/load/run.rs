@@ -181,6 +181,7 @@ async fn phases(
         }
         outcome.mark(world, PAIRED);
         per_instance(world, "rss-per-instance", fresh, outcome).await;
+        idle(world, outcome).await;
     }
     if scenario.wants_warmth() {
         traffic::warm_up(world).await;
@@ -191,6 +192,17 @@ async fn phases(
         per_instance(world, "rss-per-instance-loaded", fresh, outcome).await;
     }
     ran
+}
+
+/// What the nodes do when nobody wants anything.
+async fn idle(world: &World, outcome: &mut Outcome) {
+    let time = IDLE.min(world.options.settle);
+    let before = world.nodes.cpu();
+    world.pause(time).await;
+    let used = world.nodes.cpu().zip(before).and_then(|(now, before)| now.checked_sub(before));
+    if let Some(used) = used.filter(|_| !time.is_zero() && !world.is_interrupted()) {
+        outcome.measures.add("cpu-idle", used.as_secs_f64() / time.as_secs_f64());
+    }
 }
 
 /// What an instance adds to the memory of a fresh node.
@@ -247,6 +259,8 @@ async fn conclude(world: &World, outcome: &mut Outcome, report: &mut Report) -> 
     measures
 }
 
+/// How long idle nodes are watched.
+const IDLE: Duration = Duration::from_secs(5);
 /// Longest time for deletions.
 const DELETING: Duration = Duration::from_secs(300);
 

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+/// Longest time between two messages of a sender.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// How fast, and how long or how many.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
@@ -40,14 +43,17 @@ impl Plan {
 
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
-        self.count == Some(0) || self.rate.is_some_and(|rate| rate <= 0.0)
+        // No number is no rate either.
+        self.count == Some(0) || self.rate.is_some_and(|rate| rate.is_nan() || rate <= 0.0)
     }
 
     /// The part of one of several senders. Their messages are spread evenly over the time.
     pub fn share(&self, sender: usize, senders: usize, started: Instant) -> Schedule {
         let (nth, all) = (sender as u64, senders.max(1) as u64);
         let count = self.count.map(|count| count / all + u64::from(nth < count % all));
-        let interval = self.rate.map(|rate| Duration::from_secs_f64(all as f64 / rate));
+        let interval = self
+            .rate
+            .map(|rate| Duration::try_from_secs_f64(all as f64 / rate).unwrap_or(LONGEST).min(LONGEST));
         let offset = interval.map_or(Duration::ZERO, |interval| interval.mul_f64(nth as f64 / all as f64));
         Schedule { interval, due: started + offset, end: self.time.map(|time| started + time), left: count }
     }

@@ -9,11 +9,14 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use crate::load::api::Endpoint;
-use crate::load::objective::{Objective, duration};
+use crate::load::objective::{Objective, duration, rate};
 use crate::load::progress::Progress;
 use crate::load::run::{NodesAt, Setup, SimulatorAt};
 use crate::load::scenario::Scenario;
 use crate::load::world::Options;
+
+/// Most connections that send.
+const MOST_CONNECTIONS: usize = 10_000;
 
 /// What is loaded.
 #[derive(Debug, Clone, Args)]
@@ -74,7 +77,7 @@ pub struct Fleet {
     #[arg(long)]
     idempotency_keys: bool,
     /// Share of the webhooks, from 0 to 1, that are refused on purpose
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", value_parser = rate, default_value = "0")]
     webhook_failures: f64,
     /// What has not arrived after this much silence is lost
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15s")]
@@ -150,7 +153,7 @@ impl Common {
             chats: fleet.chats.max(1),
             prefix: fleet.prefix,
             pairings_at_once: fleet.pairings_at_once.unwrap_or(if storm { instances } else { 16 }),
-            connections: fleet.connections.max(1),
+            connections: fleet.connections.clamp(1, MOST_CONNECTIONS),
             silence: fleet.silence,
             settle: fleet.settle,
             sample: sample.max(Duration::from_millis(10)),

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::baseline::{Baseline, bare_clients};
 use super::compare::compare;
 use super::measure::{LATENCIES, OTHERS};
+use super::objective::rate;
 use super::progress::Progress;
 use super::report::Report;
 use super::run::{Setup, run as run_scenario};
@@ -87,7 +88,7 @@ enum Command {
         /// The second report
         after: PathBuf,
         /// Share by which a measure may be worse; counts of errors may not
-        #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+        #[arg(long, value_name = "SHARE", value_parser = rate, default_value = "0.1")]
         tolerance: f64,
     },
     /// List the measures that --objective may name

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use super::measure::Measures;
-use super::objective::{Objective, duration};
+use super::objective::{Objective, duration, rate};
 use super::report::Step;
 use super::schedule::Plan;
 use super::traffic::{Kind, Traffic};
@@ -26,10 +26,10 @@ use super::world::World;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Rates {
     /// Texts per second that contacts write, over all instances
-    #[arg(long, value_name = "RATE", default_value_t = 20.0)]
+    #[arg(long, value_name = "RATE", value_parser = rate, default_value = "20")]
     pub rate_in: f64,
     /// Texts per second that instances send, over all instances
-    #[arg(long, value_name = "RATE", default_value_t = 20.0)]
+    #[arg(long, value_name = "RATE", value_parser = rate, default_value = "20")]
     pub rate_out: f64,
     /// Kinds of message, in turn
     #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',', default_value = "text")]

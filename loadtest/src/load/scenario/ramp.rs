@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Outcome;
 use crate::load::measure::Measures;
-use crate::load::objective::{Objective, duration};
+use crate::load::objective::{Objective, duration, rate};
 use crate::load::report::Step;
 use crate::load::schedule::Plan;
 use crate::load::traffic::{self, Traffic};
@@ -22,19 +22,19 @@ const DEFAULTS: &[&str] = &["send-p99=200ms", "inbound-p99=500ms"];
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Ramp {
     /// Messages per second of the first step, both directions together
-    #[arg(long, value_name = "RATE", default_value_t = 100.0)]
+    #[arg(long, value_name = "RATE", value_parser = rate, default_value = "100")]
     pub from: f64,
     /// How much every step adds
-    #[arg(long, value_name = "RATE", default_value_t = 100.0)]
+    #[arg(long, value_name = "RATE", value_parser = rate, default_value = "100")]
     pub step: f64,
     /// The last step has at most this rate
-    #[arg(long, value_name = "RATE", default_value_t = 10_000.0)]
+    #[arg(long, value_name = "RATE", value_parser = rate, default_value = "10000")]
     pub to: f64,
     /// How long a step takes
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub every: Duration,
     /// Share of the messages that contacts write, from 0 to 1; instances send the others
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    #[arg(long, value_name = "SHARE", value_parser = rate, default_value = "0.5")]
     pub share_in: f64,
 }
 
