@@ -19,6 +19,8 @@ use crate::domain::Jid;
 
 /// How long a graceful end may take: what is under way is flushed.
 const STOP: Duration = Duration::from_secs(10);
+/// How long WhatsApp may take to answer a request: less than callers of the API usually wait.
+const ANSWER: Duration = Duration::from_secs(20);
 /// Names that are remembered as recorded.
 const KNOWN_NAMES: usize = 1024;
 
@@ -123,6 +125,32 @@ impl Connection {
         // WhatsApp ends the connection right after linking, perhaps before the library tells of it.
         context.reconnect(client.pn().is_none());
         Self { context, client, bot: Mutex::new(Some(bot)) }
+    }
+
+    /// What a future answers, unless the connection or the time ends before.
+    pub(super) async fn while_connected<T>(
+        &self,
+        time: Duration,
+        future: impl Future<Output = T>,
+    ) -> Option<T> {
+        tokio::select! {
+            biased;
+            answer = tokio::time::timeout(time, future) => answer.ok(),
+            () = self.context.over.cancelled() => None,
+        }
+    }
+
+    /// What WhatsApp answers to a request of the library.
+    pub(super) async fn answer<T, E: std::fmt::Display>(
+        &self,
+        asking: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        match self.while_connected(ANSWER, asking).await {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) if self.client.is_connected() => Err(Error::Protocol(error.to_string())),
+            None if !self.context.over.is_cancelled() => Err(Error::Timeout),
+            Some(Err(_)) | None => Err(Error::NotConnected),
+        }
     }
 
     pub(super) fn client(&self) -> Result<&Arc<Client>, Error> {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use buffa::MessageField;
 use serde_json::{Value, json};
 use waproto::whatsapp as wa;
+use whatsapp_rust::send::SendError;
 use whatsapp_rust::{Client, RevokeType, SendOptions};
 
 use super::address::{from_wire, to_wire};
@@ -16,6 +17,9 @@ use crate::domain::{Jid, MessageKey};
 
 /// How long WhatsApp may take to acknowledge a message before the answer says that it is pending.
 const ACK: Duration = Duration::from_secs(15);
+
+/// How long a message may take to leave: keys and devices of its recipients are asked for before.
+const LEAVE: Duration = Duration::from_secs(20);
 
 /// What leaves the node.
 enum Payload {
@@ -94,11 +98,10 @@ impl Messages for Connection {
         match payload {
             Payload::Message(message) => self.send(client, to, message, &prepared.key.id).await,
             Payload::Edit { original, content } => {
-                let sent = client.edit_message(to, original, (**content).clone()).await;
-                sent.map(drop).map_err(|error| failed(&error))
+                self.answer(client.edit_message(to, original, (**content).clone())).await.map(drop)
             }
             Payload::Delete { original, revoke } => {
-                client.revoke_message(to, original, revoke.clone()).await.map_err(|error| failed(&error))
+                self.answer(client.revoke_message(to, original, revoke.clone())).await
             }
         }
     }
@@ -109,8 +112,7 @@ impl Messages for Connection {
             let chat = to_wire(&parse(&key.remote_jid)?)?;
             let sender =
                 key.participant.as_deref().map(parse).transpose()?.as_ref().map(to_wire).transpose()?;
-            let sent = client.mark_as_read(&chat, sender.as_ref(), &[key.id.as_str()]).await;
-            sent.map_err(|error| Error::Protocol(error.to_string()))?;
+            self.answer(client.mark_as_read(&chat, sender.as_ref(), &[key.id.as_str()])).await?;
         }
         Ok(())
     }
@@ -120,9 +122,11 @@ fn parse(text: &str) -> Result<Jid, Error> {
     Jid::parse(text).map_err(|error| Error::Invalid { field: "remoteJid", reason: error.to_string() })
 }
 
-fn failed(error: &whatsapp_rust::send::SendError) -> Error {
+/// Why a message has not left.
+fn failed(client: &Client, error: &SendError) -> Error {
     match error {
-        whatsapp_rust::send::SendError::NotLoggedIn => Error::NotConnected,
+        SendError::NotLoggedIn | SendError::Client(_) => Error::NotConnected,
+        _ if !client.is_connected() => Error::NotConnected,
         other => Error::Protocol(other.to_string()),
     }
 }
@@ -137,18 +141,32 @@ impl Connection {
         id: &str,
     ) -> Result<(), Error> {
         let answer = self.context.acks.expect(id);
+        let outcome = match self.leave(client, to, message, id).await {
+            Ok(()) => match self.while_connected(ACK, answer).await {
+                Some(Ok(None)) => return Ok(()),
+                Some(Ok(Some(code))) => Err(Error::Refused(format!("error {code}"))),
+                Some(Err(_)) | None => Err(Error::Timeout),
+            },
+            Err(error) => Err(error),
+        };
+        self.context.acks.forget(id);
+        outcome
+    }
+
+    /// Encrypts and writes to the socket. The write is the last step: what did not come to its end
+    /// has not left.
+    async fn leave(
+        &self,
+        client: &Client,
+        to: wacore_binary::Jid,
+        message: &wa::Message,
+        id: &str,
+    ) -> Result<(), Error> {
         let options = SendOptions::default().with_message_id(id);
-        if let Err(error) = client.send_message_with_options(to, message.clone(), options).await {
-            self.context.acks.forget(id);
-            return Err(failed(&error));
-        }
-        match tokio::time::timeout(ACK, answer).await {
-            Ok(Ok(None)) => Ok(()),
-            Ok(Ok(Some(code))) => Err(Error::Refused(format!("error {code}"))),
-            Ok(Err(_)) | Err(_) => {
-                self.context.acks.forget(id);
-                Err(Error::Timeout)
-            }
+        let sending = client.send_message_with_options(to, message.clone(), options);
+        match self.while_connected(LEAVE, sending).await {
+            Some(sent) => sent.map(drop).map_err(|error| failed(client, &error)),
+            None => Err(Error::NotConnected),
         }
     }
 

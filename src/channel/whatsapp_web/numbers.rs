@@ -11,8 +11,7 @@ use crate::domain::Jid;
 impl Numbers for Connection {
     async fn check(&self, jids: &[Jid]) -> Result<Vec<NumberCheck>, Error> {
         let wire = jids.iter().map(to_wire).collect::<Result<Vec<_>, _>>()?;
-        let found = self.client()?.contacts().is_on_whatsapp(&wire).await;
-        let found = found.map_err(|error| Error::Protocol(error.to_string()))?;
+        let found = self.answer(self.client()?.contacts().is_on_whatsapp(&wire)).await?;
         let mut checks = Vec::with_capacity(jids.len());
         for asked in jids {
             // Answers come in the server's order, and by either address.

@@ -28,16 +28,18 @@ impl Presence for Connection {
 
     async fn chat_state(&self, chat: &Jid, state: ChatState) -> Result<(), Error> {
         let (client, to) = (self.client()?, to_wire(chat)?);
-        let sent = match state {
-            ChatState::Composing => client.chatstate().send_composing(&to).await,
-            ChatState::Recording => client.chatstate().send_recording(&to).await,
-            ChatState::Paused => client.chatstate().send_paused(&to).await,
-        };
-        sent.map_err(|error| Error::Protocol(error.to_string()))
+        let chat_state = client.chatstate();
+        self.answer(async {
+            match state {
+                ChatState::Composing => chat_state.send_composing(&to).await,
+                ChatState::Recording => chat_state.send_recording(&to).await,
+                ChatState::Paused => chat_state.send_paused(&to).await,
+            }
+        })
+        .await
     }
 
     async fn subscribe(&self, contact: &Jid) -> Result<(), Error> {
-        let sent = self.client()?.presence().subscribe(to_wire(contact)?).await;
-        sent.map_err(|error| Error::Protocol(error.to_string()))
+        self.answer(self.client()?.presence().subscribe(to_wire(contact)?)).await
     }
 }

@@ -199,3 +199,48 @@ async fn two_instances_write_to_each_other_in_order() {
     let (status, _) = node.try_call(Method::GET, "/metrics", Some(KEY), None).await.unwrap();
     assert_eq!(status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_breaks_under_a_send_is_told_as_what_it_means() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    let phone = node.pair("acme", &simulator, None).await;
+    let (bob, carol) = (contact(&simulator, "Bob"), contact(&simulator, "Carol"));
+    node.send_text("acme", &bob.phone, "hello").await;
+    let strike = |fault: Value| simulator.handle().inject(serde_json::from_value(fault).unwrap()).unwrap();
+    let send = async |to: &str, text: &str| {
+        node.call(Method::POST, "/message/sendText/acme", json!({"number": to, "text": text})).await
+    };
+
+    // It reached Bob, and the acknowledgement is lost: nobody can know, so it stays pending.
+    strike(json!({"kind": "latency", "latencyMs": 3_600_000, "phone": phone}));
+    let lost = async {
+        eventually("Bob has it", async || {
+            let texts = simulator.handle().received(&bob.phone, 0).unwrap().0;
+            texts.iter().any(|one| one.text.as_deref() == Some("did it arrive?")).then_some(())
+        })
+        .await;
+        strike(json!({"kind": "drop", "phone": phone}));
+    };
+    let ((status, answer), ()) = tokio::join!(send(&bob.phone, "did it arrive?"), lost);
+    assert_eq!((status, &answer["status"]), (201, &json!("PENDING")), "{answer}");
+    strike(json!({"kind": "latency", "latencyMs": 0, "phone": phone}));
+    node.is("acme", "open").await;
+
+    // The keys of a stranger are asked for in vain: it has not left.
+    node.post("/chat/whatsappNumbers/acme", json!({"numbers": [carol.phone]})).await;
+    strike(json!({"kind": "halfOpen", "phone": phone}));
+    let cut = async {
+        eventually("it is on record", async || {
+            (node.messages("acme", json!({})).await.len() == 3).then_some(())
+        })
+        .await;
+        strike(json!({"kind": "drop", "phone": phone}));
+    };
+    let ((status, answer), ()) = tokio::join!(send(&carol.phone, "nobody will read this"), cut);
+    assert_eq!(status, 409, "{answer}");
+    node.is("acme", "open").await;
+    assert_eq!(send(&carol.phone, "and this?").await.0, 201);
+    let texts = simulator.handle().received(&carol.phone, 0).unwrap().0;
+    assert_eq!(texts.iter().filter_map(|one| one.text.as_deref()).collect::<Vec<_>>(), ["and this?"]);
+}
