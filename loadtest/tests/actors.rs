@@ -55,7 +55,8 @@ async fn a_contact_runs_a_group() {
     assert_eq!((got.text.as_str(), got.chat.to_string()), ("welcome", group.clone()));
     assert_eq!(got.sender.user, boss.lid.split('@').next().expect("lid"));
 
-    let added = handle.change_members(&boss.phone, &group, MemberAction::Add, &[bia_id.phone.clone()]);
+    let added =
+        handle.change_members(&boss.phone, &group, MemberAction::Add, std::slice::from_ref(&bia_id.phone));
     assert_eq!(added.expect("add")[0].code, 200);
     bia.change("add").await;
     handle.set_group_subject(&boss.phone, &group, "Sales team").expect("subject");
@@ -130,7 +131,7 @@ async fn a_contact_posts_a_status() {
     let friend = contact(&handle);
     let (mut ana, ana_id) = TestClient::paired(&simulator, None).await;
     for text in ["morning", "evening"] {
-        handle.post_status(&friend.phone, &[ana_id.phone.clone()], text).expect("status");
+        handle.post_status(&friend.phone, std::slice::from_ref(&ana_id.phone), text).expect("status");
         let got = ana.text().await;
         assert_eq!((got.text.as_str(), got.chat.to_string().as_str()), (text, "status@broadcast"));
     }

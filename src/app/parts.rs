@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 
 use crate::auth::Keys;
 use crate::channel::whatsapp_web;
@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::database::{Provider, Synchronous};
 use crate::config::egress::Rule;
 use crate::config::proxy::Protocol;
+use crate::config::session::{Durability, Store as Place};
 use crate::config::webhook::Global;
 use crate::config::{self, Config, Secret};
 use crate::db::{self, Database};
@@ -24,7 +25,7 @@ use crate::limits::Rates;
 use crate::net::{self, Egress, Proxy};
 use crate::session::sealed::{self, Key, Sealed};
 use crate::session::write_behind::{self, WriteBehind};
-use crate::session::{Store, sql::Sql};
+use crate::session::{Store, memory::Memory, mirrored::Mirrored, redis::Redis, sql::Sql};
 use crate::telemetry::metrics::Exporter;
 use crate::{http, lifecycle, webhook};
 
@@ -101,20 +102,32 @@ pub fn instances(config: &Config) -> anyhow::Result<instance::Options> {
     })
 }
 
-/// The session store: in the database, sealed when there is a key, and with the relaxed writes
-/// behind the durable ones.
+/// The session store: in the database with the relaxed writes behind the durable ones, perhaps with
+/// Redis before it, in Redis alone, or in this process; sealed when there is a key.
 fn session_store(
     config: &Config,
     database: &Database,
     clock: &Arc<dyn Clock>,
     lifecycle: &lifecycle::Handle,
 ) -> anyhow::Result<Arc<dyn Store>> {
-    let now = Arc::clone(clock);
-    let spawn = spawner(lifecycle, "session write-behind");
-    let sql: Arc<dyn Store> = Arc::new(Sql::new(database.clone()));
-    let options = write_behind::Options::default();
-    let store: Arc<dyn Store> =
-        Arc::new(WriteBehind::new(sql, options, Arc::new(move || now.now_ms()), spawn));
+    let clock = Arc::clone(clock);
+    let now: Arc<dyn Fn() -> i64 + Send + Sync> = Arc::new(move || clock.now_ms());
+    let sql = Sql::new(database.clone());
+    let behind = || {
+        let spawn = spawner(lifecycle, "session write-behind");
+        WriteBehind::new(Arc::new(sql.clone()), write_behind::Options::default(), Arc::clone(&now), spawn)
+    };
+    let redis = || {
+        let redis = config.cache.redis.as_ref().context("sessions in Redis need CACHE_REDIS_URI")?;
+        Redis::new(redis.uri.expose(), &redis.prefix, Arc::clone(&now)).context("CACHE_REDIS_URI")
+    };
+    let store: Arc<dyn Store> = match (config.session.store, config.session.durability) {
+        (Place::Sql, _) => Arc::new(behind()),
+        (Place::Redis, Durability::Both) => Arc::new(Mirrored::new(redis()?, sql.clone(), behind())),
+        (Place::Redis, Durability::Redis) => Arc::new(redis()?),
+        (Place::Memory, _) => Arc::new(Memory::new(now)),
+        (Place::Object, _) => bail!("WAGGLE_SESSION_STORE=object is not available yet"),
+    };
     let Some(current) = &config.session.key else { return Ok(store) };
     let key = |secret: &config::SecretBytes| {
         let bytes: [u8; 32] =

@@ -33,7 +33,7 @@ pub use messages::{MessageFilter, Messages, Page};
 pub use options::{Options, Synchronous, Target};
 pub use outbox::{Outbox, OutboxRow};
 pub use scope::Scope;
-pub use session_records::SessionRecords;
+pub use session_records::{SessionRecord, SessionRecords};
 pub use sinks::Sinks;
 pub use writer::{
     EventsFor, MessageHead, Observer, Outcome, Routed, SessionChange, Ticket, Unit, Unread, Write, Writer,

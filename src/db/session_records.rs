@@ -5,11 +5,24 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
 
-use super::entity::session_record::{Column, Entity};
+use super::entity::session_record::{Column, Entity, Model};
 use super::{Error, Scope};
 
 /// Keys of one query.
 const CHUNK: usize = 256;
+
+/// One record.
+#[derive(Clone, Debug)]
+pub struct SessionRecord {
+    /// Key space.
+    pub kind: String,
+    /// Key.
+    pub key: Vec<u8>,
+    /// Value.
+    pub value: Bytes,
+    /// When it may be forgotten, in unix milliseconds.
+    pub expires_at: Option<i64>,
+}
 
 /// Reads the records of one instance.
 #[derive(Clone)]
@@ -54,11 +67,30 @@ impl SessionRecords {
         Ok(rows.into_iter().map(|row| (row.record_key, row.value.into())).collect())
     }
 
+    /// Every record, of all kinds.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn all(&self) -> Result<Vec<SessionRecord>, Error> {
+        let rows = self.every().all(self.scope.pools.read()).await?;
+        let record = |row: Model| SessionRecord {
+            kind: row.kind,
+            key: row.record_key,
+            value: row.value.into(),
+            expires_at: row.expires_at,
+        };
+        Ok(rows.into_iter().map(record).collect())
+    }
+
     fn rows(&self, kind: &str) -> Select<Entity> {
+        self.every().filter(Column::Kind.eq(kind))
+    }
+
+    fn every(&self) -> Select<Entity> {
         let fresh = Condition::any()
             .add(Column::ExpiresAt.is_null())
             .add(Column::ExpiresAt.gt(self.scope.pools.now()));
-        Entity::find().filter(self.scope.owns(Column::InstanceId)).filter(Column::Kind.eq(kind)).filter(fresh)
+        Entity::find().filter(self.scope.owns(Column::InstanceId)).filter(fresh)
     }
 }
 

@@ -5,7 +5,9 @@
 #[cfg(test)]
 pub mod conformance;
 pub mod memory;
+pub mod mirrored;
 mod overlay;
+pub mod redis;
 pub mod sealed;
 pub mod sql;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::redis::Record;
 use super::{Batch, Change, Error, Kind, Owner, Store};
 use crate::db::{self, Database, SessionChange, Unit, Write};
 
@@ -21,6 +22,18 @@ impl Sql {
     #[must_use]
     pub fn new(database: Database) -> Self {
         Self { database }
+    }
+
+    /// Every record of an instance, as it is now.
+    pub(super) async fn all(&self, owner: Owner) -> Result<Vec<Record>, Error> {
+        let rows = self.database.instance(owner.instance).session().all().await.map_err(failed)?;
+        let record = |row: db::SessionRecord| Record {
+            kind: row.kind,
+            key: row.key,
+            value: row.value,
+            expires_at: row.expires_at,
+        };
+        Ok(rows.into_iter().map(record).collect())
     }
 
     async fn write(&self, owner: Owner, changes: Vec<SessionChange>) -> Result<(), Error> {

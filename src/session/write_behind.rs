@@ -99,6 +99,9 @@ struct Waiting {
     _room: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
+/// What becomes of a queued batch; nobody is told of a relaxed one.
+pub(super) struct Told(Option<oneshot::Receiver<Result<(), Failure>>>);
+
 /// An error that several callers get.
 #[derive(Clone)]
 enum Failure {
@@ -155,11 +158,7 @@ impl WriteBehind {
     }
 
     /// Waits for room, queues and makes sure that somebody works on the queue.
-    async fn queue(
-        &self,
-        owner: Owner,
-        batch: Batch,
-    ) -> Result<Option<oneshot::Receiver<Result<(), Failure>>>, Error> {
+    pub(super) async fn queue(&self, owner: Owner, batch: Batch) -> Result<Told, Error> {
         let room = self.shared.room(&batch.changes).await?;
         let durable = batch.durability == Durability::Durable;
         let (done, told) = oneshot::channel();
@@ -186,7 +185,15 @@ impl WriteBehind {
             let work = Work { shared: Arc::clone(&self.shared), instance: owner.instance, over: false };
             (self.spawn)(Box::pin(work.run()));
         }
-        Ok(durable.then_some(told))
+        Ok(Told(durable.then_some(told)))
+    }
+
+    /// Waits until a queued batch is as durable as it asked to be.
+    pub(super) async fn told(told: Told) -> Result<(), Error> {
+        match told.0 {
+            Some(told) => told.await.unwrap_or_else(|_| Err(stopped())).map_err(Error::from),
+            None => Ok(()),
+        }
     }
 
     fn queued(&self, owner: Owner, kind: Kind, key: &[u8]) -> Option<Option<Bytes>> {
@@ -441,10 +448,7 @@ impl Store for WriteBehind {
     }
 
     async fn apply(&self, owner: Owner, batch: Batch) -> Result<(), Error> {
-        match self.queue(owner, batch).await? {
-            Some(told) => told.await.unwrap_or_else(|_| Err(stopped())).map_err(Error::from),
-            None => Ok(()),
-        }
+        Self::told(self.queue(owner, batch).await?).await
     }
 
     async fn destroy(&self, owner: Owner) -> Result<(), Error> {

@@ -27,6 +27,8 @@ mod load;
 mod messages;
 #[path = "node/pairing.rs"]
 mod pairing;
+#[path = "node/redis.rs"]
+mod redis;
 #[path = "node/serving.rs"]
 mod serving;
 #[path = "node/tenancy.rs"]

@@ -136,7 +136,7 @@ async fn quotes_mentions_and_wrappers_arrive() {
 
     let text = Kind::Text { text: "passed on".into() };
     chat.send(Compose { forwarded: true, ..chat.order(text) }).await;
-    assert!(ana.message(|message| message.is_forwarded().then_some(())).await == ());
+    ana.message(|message| message.is_forwarded().then_some(())).await;
 
     let image = Kind::Image { file: file(b"once"), caption: None };
     chat.send(Compose { view_once: true, ..chat.order(image) }).await;

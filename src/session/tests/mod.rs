@@ -1,14 +1,20 @@
 //! The suite and the model over every store, and what only one store promises.
 
+mod mirrored;
 mod model;
+#[path = "../../tests/support/services/redis.rs"]
+mod redis_server;
 mod sealing;
 mod support;
 mod waiting;
 
 use std::sync::Arc;
 
+use super::Store;
 use super::conformance::{Harness as _, suite};
+use super::redis::Redis;
 use super::sealed::{Key, Keys, Sealed};
+use redis_server::RedisServer;
 use support::{InMemory, InSql, spawner};
 
 fn keys() -> Keys {
@@ -43,6 +49,20 @@ async fn sealed_write_behind_over_sql_conforms() {
         Arc::new(Sealed::new(behind, keys()))
     });
     suite(&harness).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_conforms() {
+    let redis = RedisServer::start().await;
+    let cache = |_, clock| -> Arc<dyn Store> { Arc::new(Redis::new(&redis.url, "test", clock).unwrap()) };
+    suite(&InMemory::new().wrapped(cache)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mirrored_conforms() {
+    let (redis, harness) = (RedisServer::start().await, InSql::new().await);
+    let store = mirrored::over(&harness, &redis);
+    suite(&harness.wrapped(|_, _| store)).await;
 }
 
 #[tokio::test]

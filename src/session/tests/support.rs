@@ -110,6 +110,14 @@ impl InSql {
         self.store = wrap(self.store, self.time.clock());
         self
     }
+
+    pub(super) fn sql(&self) -> Sql {
+        Sql::new(self.database.clone())
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.time.clock()
+    }
 }
 
 #[async_trait]
