@@ -90,6 +90,7 @@ pub async fn later(context: &Arc<Context>, client: &Arc<Client>, event: &Event) 
         }
         Event::Connected(_) => opened(context, client).await,
         Event::SelfPushNameUpdated(update) => {
+            keep(context, client).await;
             context.signal(Signal::Profile { name: Some(update.new_name.clone()), picture: None }).await;
         }
         Event::ContactUpdate(update) => {
@@ -102,12 +103,22 @@ pub async fn later(context: &Arc<Context>, client: &Arc<Client>, event: &Event) 
     }
 }
 
+/// Writes the library's record of the device. Its own saver misses what changes while it saves, for
+/// half a minute; a client that was killed meanwhile comes back without its push name, and waits ten
+/// seconds for a phone to send it.
+async fn keep(context: &Context, client: &Client) {
+    if let Err(error) = client.persistence_manager().flush().await {
+        tracing::warn!(instance = %context.seat.name, %error, "the device could not be saved");
+    }
+}
+
 async fn opened(context: &Context, client: &Arc<Client>) {
     let (jid, lid) =
         (client.pn().and_then(|jid| from_wire(&jid)), client.lid().and_then(|lid| from_wire(&lid)));
     let Some(jid) = jid else { return };
     let name = Some(client.push_name()).filter(|name| !name.is_empty());
     context.opened.store(true, Ordering::SeqCst);
+    keep(context, client).await;
     context.signal(Signal::Open { jid, lid, name }).await;
     // An account that shows itself as online takes notifications away from its phone: only those
     // who ask for it are.
