@@ -46,6 +46,7 @@ pub use handle::{
     contacts::{ContactInfo, NewContact, Send, SendReport, Sent},
     devices::{AccountInfo, DeviceInfo},
     groups::{GroupInfo, GroupMember, GroupSettings, MemberOutcome, NewGroup},
+    newsletters::NewsletterInfo,
     profile::ProfileChange,
 };
 pub use http::routes::ROUTES;

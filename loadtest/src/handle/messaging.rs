@@ -30,6 +30,7 @@ const WINDOW_POLL: Duration = Duration::from_millis(2);
 pub(super) enum Target {
     Account(Arc<Account>),
     Group(Arc<Group>),
+    Newsletter(Jid),
 }
 
 impl Target {
@@ -38,6 +39,9 @@ impl Target {
             if jid.server == Server::Group {
                 let group = world.groups.get(jid.user.as_str()).map(|group| group.value().clone());
                 return group.map(Self::Group).ok_or_else(|| Error::NotFound(format!("group {to}")));
+            }
+            if jid.server == Server::Newsletter {
+                return Ok(Self::Newsletter(jid));
             }
             if jid.is_lid() {
                 let account = world.directory.find(&jid);
@@ -52,6 +56,7 @@ impl Target {
         match self {
             Self::Account(to) => send::direct(world, from, to, id, content),
             Self::Group(group) => send::group(world, from, group, id, content),
+            Self::Newsletter(jid) => send::post(world, from, jid, id, content),
         }
     }
 
@@ -66,6 +71,7 @@ impl Target {
         match self {
             Self::Account(to) => to.pn().to_string(),
             Self::Group(group) => group.jid().to_string(),
+            Self::Newsletter(jid) => jid.to_string(),
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod groups;
 pub(crate) mod history;
 pub(crate) mod media;
 pub(crate) mod messaging;
+pub(crate) mod newsletters;
 pub(crate) mod profile;
 pub(crate) mod record;
 pub(crate) mod sequences;

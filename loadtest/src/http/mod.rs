@@ -10,6 +10,7 @@ pub(crate) mod groups;
 pub(crate) mod history;
 pub(crate) mod media;
 pub(crate) mod media_admin;
+pub(crate) mod newsletters;
 pub(crate) mod observe;
 pub(crate) mod profile;
 pub(crate) mod range;
@@ -39,6 +40,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .merge(history::router(handle.clone()))
         .merge(app_state::router(handle.clone()))
         .merge(profile::router(handle.clone()))
+        .merge(newsletters::router(handle.clone()))
         .merge(media_admin::router(handle.clone()))
         .merge(faults::router(handle.clone()))
         .merge(observe::router(handle))

@@ -30,6 +30,10 @@ POST /admin/accounts/{phone}/profile     {name?, about?, picture?: BASE64, busin
 POST /admin/accounts/{phone}/block       {other, blocked}: the phone's user blocks or unblocks a number
 POST /admin/accounts/{phone}/restricted  {restricted}: direct messages without the account's privacy token get ack error 463
 POST /admin/props                        {CODE: VALUE}: server properties that clients get at their next login
+GET  /admin/newsletters                  newsletters, their owners and followers
+POST /admin/contacts/{phone}/newsletters  {name, description?}: creates one; the contact posts by send or compose to its JID
+POST /admin/contacts/{phone}/newsletters/follow  {jid, follow}
+POST /admin/contacts/{phone}/newsletters/react   {jid, serverId, emoji}
 GET  /admin/media                        files, bytes, uploads and downloads of the media host
 POST /admin/media/expire                 {path, status?}: downloads of a direct path fail (404 or 410), the phones can upload it again
 POST /admin/media/forget                 {path}: nobody has the file any more

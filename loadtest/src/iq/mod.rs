@@ -3,6 +3,8 @@
 
 pub(crate) mod app_state;
 pub(crate) mod groups;
+pub(crate) mod mex;
+pub(crate) mod newsletter;
 pub(crate) mod pre_keys;
 pub(crate) mod privacy;
 pub(crate) mod profile;
@@ -28,6 +30,8 @@ pub(crate) fn handle(session: &Session, request: &NodeRef<'_>) {
     let answer = match text(request, "xmlns").as_deref().unwrap_or_default() {
         "w:p" | "urn:xmpp:ping" | "urn:xmpp:whatsapp:dirty" => result(request).build(),
         "disappearing_mode" => privacy::disappearing(session, request),
+        "w:mex" => mex::handle(session, request),
+        "newsletter" => newsletter::handle(session, request),
         "w:biz" => profile::business(session, request),
         "passive" => return passive(session, request),
         "encrypt" => pre_keys::handle(session, request, set),

@@ -78,7 +78,7 @@ pub(crate) fn message(
                 count(&world.stats.undecryptable);
                 tracing::warn!(%error, id, "a phone cannot decrypt a message");
                 let unreadable = Recognised { kind: "undecryptable", ..Recognised::default() };
-                record(world, target, inbound, &id, unreadable, None);
+                record(world, target, &inbound.into(), &id, unreadable, None);
                 if target.agent().behaviour.is_some() {
                     let group = inbound.group.as_deref();
                     let asked = send::retry(world, target, inbound.from, inbound.device, &id, group);
@@ -111,12 +111,27 @@ fn understood(
     let download = behaviour.as_ref().is_some_and(|behaviour| behaviour.auto_download);
     let media = download.then(|| attach::receive(world, message)).flatten();
     let reply_to = content.text.clone().filter(|_| replied(content.kind));
-    let total = record(world, target, inbound, id, content, media);
+    let total = record(world, target, &inbound.into(), id, content, media);
     if let Some(behaviour) = behaviour
         && !Arc::ptr_eq(target, inbound.from)
     {
         answer(world, target, inbound, id, &behaviour, reply_to.as_deref(), total);
     }
+}
+
+/// Records a post of a newsletter that the phone follows.
+pub(crate) fn published(
+    world: &World,
+    target: &Arc<Account>,
+    from: &Account,
+    chat: &str,
+    id: &str,
+    message: &Message,
+) {
+    let download = target.agent().behaviour.as_ref().is_some_and(|behaviour| behaviour.auto_download);
+    let media = download.then(|| attach::receive(world, message)).flatten();
+    let place = Place { from, device: 0, chat };
+    record(world, target, &place, id, recognise::recognise(message), media);
 }
 
 /// Decrypts what is encrypted once more inside a message: votes and edits.
@@ -163,10 +178,23 @@ fn learn(target: &Account, inbound: &Inbound<'_>, message: &Message) -> Result<(
     target.signal().learn_sender_key(group, peer.as_str(), bytes)
 }
 
+/// Where a recorded message came from.
+struct Place<'a> {
+    from: &'a Account,
+    device: u16,
+    chat: &'a str,
+}
+
+impl<'a> From<&'a Inbound<'_>> for Place<'a> {
+    fn from(inbound: &'a Inbound<'_>) -> Self {
+        Self { from: inbound.from, device: inbound.device, chat: &inbound.chat }
+    }
+}
+
 fn record(
     world: &World,
     target: &Account,
-    inbound: &Inbound<'_>,
+    place: &Place<'_>,
     id: &str,
     content: Recognised,
     media: Option<ReceivedMedia>,
@@ -175,9 +203,9 @@ fn record(
     let received = Received {
         seq: 0,
         id: id.to_owned(),
-        chat: inbound.chat.clone(),
-        from: inbound.from.phone.clone(),
-        device: inbound.device,
+        chat: place.chat.to_owned(),
+        from: place.from.phone.clone(),
+        device: place.device,
         kind: content.kind.to_owned(),
         text: content.text,
         target: content.target,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use buffa::Message as _;
 use wacore::messages::MessageUtils;
 use wacore_binary::{Jid, Node, NodeContent, builder::NodeBuilder};
 use wacore_libsignal::protocol::PreKeySignalMessage;
@@ -16,9 +17,9 @@ use super::{
 use crate::{
     clock::unix_seconds,
     error::{Error, Result},
-    relay::{blocklist, deliver, devices, tokens},
+    relay::{blocklist, deliver, devices, newsletter, tokens},
     wire::nodes::{el, leaf},
-    world::{World, account::Account, groups::Group, stats::count},
+    world::{World, account::Account, groups::Group, newsletters::Post, stats::count},
 };
 
 /// The chat of status messages.
@@ -247,6 +248,25 @@ fn broadcast(
 pub(crate) fn forget_sender_key(account: &Account, group: &str) {
     account.signal().forget_sender_key(group, &format!("{}@lid", account.lid));
     account.agent().distributed.retain(|(name, _)| name != group);
+}
+
+/// Posts to a newsletter that belongs to the account.
+pub(crate) fn post(world: &World, from: &Account, to: &Jid, id: &str, content: &Content) -> Result<()> {
+    let post = Post {
+        server_id: 0,
+        id: id.to_owned(),
+        author: from.phone.clone(),
+        time: unix_seconds(),
+        kind: content.stanza_type.to_owned(),
+        media_type: content.media_type.map(str::to_owned),
+        plaintext: content.message.encode_to_vec(),
+        reactions: Default::default(),
+    };
+    attach::remember(world, id, &content.message);
+    newsletter::publish(world, from, None, to, post, None)
+        .map_err(|_| Error::NotFound(format!("newsletter {to} of {}", from.phone)))?;
+    count(&world.stats.contact_messages);
+    Ok(())
 }
 
 /// Sends a remembered message again to one device, over a fresh session.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use wacore_binary::{Jid, Node, NodeRef, builder::NodeBuilder};
+use wacore_binary::{Jid, Node, NodeRef, Server, builder::NodeBuilder};
 
-use super::{blocklist, deliver, group_message, tokens};
+use super::{blocklist, deliver, group_message, newsletter, tokens};
 use crate::{
     clock::unix_seconds,
     phone::{
@@ -23,6 +23,9 @@ const NOT_COPIED: [&str; 4] = ["participants", "device-identity", "tctoken", "en
 pub(crate) fn handle(session: &Session, node: &NodeRef<'_>) {
     count(&session.world.stats.messages_in);
     let Some(to) = jid(node, "to") else { return };
+    if to.server == Server::Newsletter {
+        return session.reply(newsletter::handle(session, node, &to));
+    }
     let refusal = if to.is_group_or_status() {
         group_message::refusal(session, node, &to)
     } else {
@@ -42,7 +45,6 @@ trait Destination {
 
 impl Destination for Jid {
     fn is_group_or_status(&self) -> bool {
-        use wacore_binary::Server;
         matches!(self.server, Server::Group | Server::Broadcast)
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod deliver;
 pub(crate) mod devices;
 pub(crate) mod group_message;
 pub(crate) mod message;
+pub(crate) mod newsletter;
 pub(crate) mod presence;
 pub(crate) mod profile;
 pub(crate) mod receipt;

@@ -13,6 +13,7 @@ pub(crate) mod groups;
 pub(crate) mod latency;
 pub(crate) mod ledger;
 pub(crate) mod media;
+pub(crate) mod newsletters;
 pub(crate) mod outbox;
 pub(crate) mod persist;
 pub(crate) mod record;
@@ -43,6 +44,7 @@ pub(crate) struct World {
     pub(crate) desk: Desk,
     pub(crate) media: media::Media,
     pub(crate) ledger: ledger::Ledger,
+    pub(crate) newsletters: newsletters::Newsletters,
     /// Server properties by code.
     pub(crate) props: Mutex<BTreeMap<u32, String>>,
     /// History that devices get when they are linked.
@@ -76,6 +78,7 @@ impl World {
             group_pictures: DashMap::new(),
             desk: Desk::default(),
             ledger: ledger::Ledger::default(),
+            newsletters: newsletters::Newsletters::default(),
             faults: faults::Faults::default(),
             conditions: faults::conditions::Conditions::default(),
             stats: stats::Counters::default(),

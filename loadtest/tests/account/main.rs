@@ -6,4 +6,5 @@
 mod app_state;
 #[path = "../common/mod.rs"]
 mod common;
+mod newsletters;
 mod profile;

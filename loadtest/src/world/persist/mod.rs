@@ -26,6 +26,7 @@ use super::{
     account::path as account_path,
     groups::{Group, Info},
     lock,
+    newsletters::Newsletter,
 };
 use crate::options::Options;
 
@@ -71,6 +72,8 @@ struct StateFile {
     /// Pictures of groups by path.
     #[serde(default)]
     pictures: Vec<(String, Base64)>,
+    #[serde(default)]
+    newsletters: Vec<Newsletter>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -118,6 +121,7 @@ pub(crate) fn load(options: Options, addr: SocketAddr) -> Result<World, StateErr
     for (group, picture) in file.group_pictures {
         world.group_pictures.insert(group, picture);
     }
+    world.newsletters.lock().extend(file.newsletters.into_iter().map(|found| (found.id.clone(), found)));
     Ok(world)
 }
 
@@ -143,6 +147,7 @@ pub(crate) fn save(world: &World) -> Result<(), StateError> {
             .collect(),
         names: world.directory.names(),
         existence: world.directory.existence(),
+        newsletters: world.newsletters.lock().values().cloned().collect(),
         group_pictures: world
             .group_pictures
             .iter()
