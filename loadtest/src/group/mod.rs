@@ -1,6 +1,7 @@
 //! What can be done with groups, whoever does it: a device by a query, or a contact by the admin interface.
 //! Rights are checked here. Changes are notified to all members, those included who are no longer.
 
+pub(crate) mod community;
 pub(crate) mod create;
 pub(crate) mod join;
 pub(crate) mod members;

@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 use wacore::iq::mex_operations::{
-    create_newsletter, fetch_all_newsletters_metadata, fetch_newsletter, join_newsletter, leave_newsletter,
-    update_newsletter, update_newsletter_user_setting,
+    create_newsletter, fetch_all_newsletters_metadata, fetch_all_subgroups, fetch_newsletter,
+    join_newsletter, leave_newsletter, query_subgroup_participant_count, update_newsletter,
+    update_newsletter_user_setting,
 };
 use wacore_binary::{Jid, Node, NodeRef};
 
 use crate::{
+    iq::groups::community::subgroups,
     session::device::Session,
     wire::nodes::{bytes, error, leaf, result, text},
     world::{newsletters::Newsletter, stats::count},
@@ -53,6 +55,13 @@ fn answer(session: &Session, document: &str, variables: &Value) -> Option<Value>
         update_newsletter_user_setting::DOC_ID => {
             let id = &input["newsletter_id"];
             json!({ "xwa2_newsletter_update_user_setting": { "id": id } })
+        }
+        fetch_all_subgroups::DOC_ID => {
+            json!({ "xwa2_group_query_by_id": subgroups(session, &of("group_id")?) })
+        }
+        query_subgroup_participant_count::DOC_ID => {
+            let id: Jid = input["group_jid"].as_str()?.parse().ok()?;
+            json!({ "xwa2_group_query_by_id": subgroups(session, &id) })
         }
         _ => return None,
     };

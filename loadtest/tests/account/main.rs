@@ -6,5 +6,6 @@
 mod app_state;
 #[path = "../common/mod.rs"]
 mod common;
+mod communities;
 mod newsletters;
 mod profile;

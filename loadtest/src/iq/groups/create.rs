@@ -1,12 +1,14 @@
 //! `create`.
 
-use wacore_binary::{Node, NodeRef};
+use std::sync::Arc;
+
+use wacore_binary::{Jid, Node, NodeRef};
 
 use super::wanted;
 use crate::{
-    group::{Actor, Refusal, create, settings::MODES},
-    wire::nodes::{bytes, child_bytes, result, text},
-    world::groups::Info,
+    group::{Actor, Refusal, community, create, settings::MODES},
+    wire::nodes::{bytes, child_bytes, jid, result, text},
+    world::groups::{Group, Info, community::Community},
 };
 
 pub(super) fn create(
@@ -32,13 +34,39 @@ pub(super) fn create(
             info.modes.insert(tag.to_owned(), String::from_utf8_lossy(&mode).into_owned());
         }
     }
+    let parent = child("linked_parent").and_then(|parent| jid(parent, "jid"));
+    let parent = parent.map(|parent| community_of(actor, &parent)).transpose()?;
+    info.community = Community {
+        parent: parent.is_none() && child("parent").is_some(),
+        closed: child("parent")
+            .is_some_and(|parent| parent.get_attr("default_membership_approval_mode").is_some()),
+        open_creation: child("allow_non_admin_sub_group_creation").is_some(),
+        of: parent.as_ref().map(|parent| parent.id.clone()),
+        ..Community::default()
+    };
+    let founded = info.community.parent;
     let (group, outcomes) = create::create(actor, info, &wanted(actor, action))?;
+    if founded {
+        community::complete(actor, &group, child("create_general_chat").is_some())?;
+    }
+    if let Some(parent) = parent {
+        let members = group.info().members.clone();
+        community::adopt(actor, &parent, &members);
+    }
     let mut node = group.info().node(&group.id);
     // Those who could not be added are told of in the same list.
     if let Some(wacore_binary::NodeContent::Nodes(children)) = &mut node.content {
         children.extend(outcomes.iter().filter(|outcome| outcome.code != 200).map(|one| one.node()));
     }
     Ok(result(request).children([node]).build())
+}
+
+/// The community that a new group is to belong to.
+fn community_of(actor: &Actor<'_>, parent: &Jid) -> Result<Arc<Group>, Refusal> {
+    let parent = actor.world.groups.get(parent.user.as_str()).map(|group| group.value().clone());
+    let parent = parent.ok_or(Refusal::NotFound)?;
+    community::may_create(actor, &parent)?;
+    Ok(parent)
 }
 
 /// State of `membership_approval_mode`, in the node or among its children.

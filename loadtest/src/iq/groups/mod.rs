@@ -1,6 +1,7 @@
 //! Namespace `w:g2`: queries and changes of groups by devices. What they do is in `crate::group`.
 
 mod change;
+pub(crate) mod community;
 mod create;
 mod query;
 
@@ -69,6 +70,9 @@ fn answer(
     }
     if !group.info().has(&actor.account.phone) {
         return Err(Refusal::Forbidden);
+    }
+    if let Some(answer) = community::answer(actor, request, action, &group, set) {
+        return answer;
     }
     if set {
         return change::change(actor, request, action, &group);

@@ -1,5 +1,6 @@
 //! Groups: metadata, members and who may do what. Members are addressed by LID.
 
+pub(crate) mod community;
 mod node;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use wacore_binary::Jid;
 
+use self::community::Community;
 use super::lock;
 
 /// Most members of a group.
@@ -70,6 +72,8 @@ pub(crate) struct Info {
     pub(crate) modes: BTreeMap<String, String>,
     /// Other switches that are on, by the tag that sets them.
     pub(crate) switches: BTreeSet<String>,
+    /// Its place in a community.
+    pub(crate) community: Community,
     pub(crate) invite: String,
     /// Codes of former invite links.
     pub(crate) revoked: VecDeque<String>,

@@ -44,6 +44,7 @@ impl Info {
             }),
         );
         children.extend(self.switches.iter().map(|tag| NodeBuilder::new_dynamic(tag.clone()).build()));
+        children.extend(self.community.nodes());
         el("group")
             .attr("id", id)
             .attr("subject", &self.subject)
