@@ -56,8 +56,8 @@ pub use phone::{
     agent::{Behaviour, Received, Signalled},
     attach::ReceivedMedia,
     call::CallStep,
-    compose::{Card, Compose, File, Kind},
     content::Quoted,
+    kinds::{Card, Compose, File, Kind},
     past::History,
     settings::Change,
 };

@@ -7,13 +7,18 @@ mod common;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use common::{client::TestClient, http::request, simulator, within};
+use common::{
+    client::{Setup, TestClient},
+    http::request,
+    simulator, within,
+};
 use serde_json::{Value, json};
 use wa_sim::{Error, Options, Simulator};
 use whatsapp_rust::{
     Jid, UploadOptions,
     download::MediaType,
     media::{DocumentOptions, document_message},
+    types::events::Event,
     wacore::{proto_helpers::MessageExt as _, store::InMemoryBackend},
 };
 
@@ -132,4 +137,55 @@ async fn a_script_sends_and_fetches_files() {
     .await;
     let media = format!("{path}/media/{}", sent.message_id);
     assert_eq!(http(addr, "GET", &media, "text/plain", b"").await, (200, b"back".to_vec()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_reaches_all_of_it() {
+    let simulator = simulator().await;
+    let addr = simulator.addr();
+    let contact =
+        post(addr, "/admin/contacts", &json!({})).await["phone"].as_str().expect("phone").to_owned();
+    post(addr, "/admin/history", &json!({ "chats": 2, "bootstrap": 3 })).await;
+    post(addr, "/admin/props", &json!({ "10518": "1" })).await;
+    let setup = Setup { history: true, ..Setup::default() };
+    let (mut client, paired) = TestClient::paired_with(&simulator, None, setup).await;
+    let own = format!("/admin/accounts/{}", paired.phone);
+    let of = format!("/admin/contacts/{contact}");
+    post(addr, &format!("{own}/history"), &json!({ "chats": 1, "bootstrap": 1, "inline": true })).await;
+    client.event("history", |event| matches!(event, Event::HistorySync(_)).then_some(())).await;
+    post(
+        addr,
+        &format!("{own}/app-state"),
+        &json!({ "change": "mute", "chat": "1@s.whatsapp.net", "muted": true }),
+    )
+    .await;
+    post(addr, &format!("{own}/app-state/announce"), &json!({})).await;
+    let state = get(addr, &format!("{own}/app-state")).await;
+    let mute =
+        state.as_array().expect("list").iter().find(|record| record["index"][0] == "mute").expect("mute");
+    assert_eq!(mute["value"]["mute_action"]["muted"], true);
+    let profile = json!({ "name": "Neu", "about": "hi", "picture": "anBlZw==", "business": { "name": "B" } });
+    post(addr, &format!("/admin/accounts/{contact}/profile"), &profile).await;
+    post(addr, &format!("{own}/block"), &json!({ "other": contact, "blocked": true })).await;
+    post(addr, &format!("{own}/block"), &json!({ "other": contact, "blocked": false })).await;
+    post(addr, &format!("{own}/restricted"), &json!({ "restricted": false })).await;
+    let channel = post(addr, &format!("{of}/newsletters"), &json!({ "name": "News" })).await["jid"].clone();
+    let post_text = json!({ "to": channel, "kind": "text", "text": "first" });
+    post(addr, &format!("{of}/compose"), &post_text).await;
+    post(addr, &format!("{of}/newsletters/react"), &json!({ "jid": channel, "serverId": 101, "emoji": "x" }))
+        .await;
+    let other = post(addr, "/admin/contacts", &json!({})).await["phone"].as_str().expect("phone").to_owned();
+    let follow = json!({ "jid": channel, "follow": true });
+    post(addr, &format!("/admin/contacts/{other}/newsletters/follow"), &follow).await;
+    let listed = get(addr, "/admin/newsletters").await;
+    assert_eq!((&listed[0]["posts"], &listed[0]["followers"][0]), (&json!(1), &json!(other)));
+    let call = post(addr, &format!("{of}/call"), &json!({ "to": paired.phone })).await["callId"].clone();
+    let end = json!({ "to": paired.phone, "callId": call, "step": "terminate", "reason": "timeout" });
+    post(addr, &format!("{of}/call-step"), &end).await;
+    post(addr, "/admin/media/cut-upload", &json!({ "bytes": 3 })).await;
+    post(addr, "/admin/media/renew-auth", &json!({})).await;
+    let nothing = json!({ "path": "/v/image/none" });
+    let (status, _) =
+        http(addr, "POST", "/admin/media/forget", "application/json", nothing.to_string().as_bytes()).await;
+    assert_eq!(status, 404);
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use wa_sim::{Options, ROUTES, Simulator, Step};
+use wa_sim::{History, Options, ROUTES, Simulator, Step};
 
 /// A simulated WhatsApp server that speaks the real wire protocol.
 #[derive(Parser)]
@@ -36,6 +36,12 @@ struct Arguments {
     /// Tells clients at pairing that their account addresses direct chats by LID.
     #[arg(long)]
     lid_migrated: bool,
+    /// Most megabytes that the media host keeps; the oldest files go first.
+    #[arg(long, default_value_t = 512)]
+    media_mb: usize,
+    /// History that devices get when they are linked: {"chats": 20, "bootstrap": 10, "recent": 50}.
+    #[arg(long)]
+    history: Option<String>,
     /// Runs the faults of this JSON file: [{"afterMs": 5000, "fault": {"kind": "drop", "share": 0.5}}].
     #[arg(long)]
     scenario: Option<PathBuf>,
@@ -46,6 +52,7 @@ async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let arguments = Arguments::parse();
+    let history = arguments.history.as_deref().map(serde_json::from_str::<History>).transpose();
     let simulator = Simulator::start(Options {
         listen: arguments.listen,
         allow_remote: arguments.allow_remote,
@@ -55,6 +62,8 @@ async fn main() -> anyhow::Result<()> {
         decrypt_phones: arguments.decrypt_phones,
         max_queue: arguments.max_queue,
         lid_migrated: arguments.lid_migrated,
+        max_media_bytes: arguments.media_mb.saturating_mul(1 << 20),
+        history: history.context("--history")?,
         ..Options::default()
     })
     .await?;

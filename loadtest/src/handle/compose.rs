@@ -3,10 +3,7 @@
 use super::{Handle, contacts::Sent, messaging::Target};
 use crate::{
     error::Result,
-    phone::{
-        compose::{self, Compose},
-        content::Content,
-    },
+    phone::{compose, content::Content, kinds::Compose},
 };
 
 impl Handle {

@@ -9,7 +9,7 @@ use axum::{
 use crate::{
     error::Result,
     handle::{Handle, contacts::Sent},
-    phone::compose::Compose,
+    phone::kinds::Compose,
 };
 
 pub(super) fn router(handle: Handle) -> Router {

@@ -14,7 +14,7 @@ use waproto::whatsapp::{
 
 use super::{
     attach::{self, Uploaded},
-    compose::File,
+    kinds::File,
 };
 use crate::{error::Result, world::World};
 

@@ -14,9 +14,8 @@ use waproto::whatsapp::{
 };
 
 use super::{
-    attach,
-    compose::File,
-    files,
+    attach, files,
+    kinds::File,
     past::{History, Past},
     send,
 };

@@ -10,6 +10,7 @@ pub(crate) mod content;
 pub(crate) mod files;
 pub(crate) mod history;
 pub(crate) mod keyshare;
+pub(crate) mod kinds;
 pub(crate) mod past;
 pub(crate) mod peer;
 pub(crate) mod receive;

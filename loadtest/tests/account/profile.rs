@@ -175,7 +175,10 @@ async fn what_a_blocked_account_sends_is_lost() {
     handle.block(&contact.phone, &ana_id.phone, true).expect("block");
     let lost = ana.client.send_text(jid.clone(), "lost").await.expect("send").message_id;
     ana.event("ack", |event| match event {
-        Event::ServerAck(ack) if ack.id == lost => Some(assert_eq!(ack.error, None)),
+        Event::ServerAck(ack) if ack.id == lost => {
+            assert_eq!(ack.error, None);
+            Some(())
+        }
         _ => None,
     })
     .await;

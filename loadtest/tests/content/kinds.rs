@@ -1,6 +1,7 @@
 //! What a contact sends really reaches a client, kind by kind.
 
 use wa_sim::{Card, Compose, File, Handle, Kind, NewContact, Quoted, Send};
+use whatsapp_rust::wacore::iq::groups::{GroupCreateOptions, GroupParticipantOptions};
 use whatsapp_rust::{
     Jid, download::Downloadable, features::PollVoteCiphertext, wacore::proto_helpers::MessageExt as _,
     waproto::whatsapp::Message,
@@ -225,4 +226,37 @@ async fn a_contact_polls_and_votes() {
     let hashes =
         ana.client.polls().decrypt_vote(ciphertext, &secret, id, &own, &contact).await.expect("decrypt");
     assert_eq!(hashes, [whatsapp_rust::wacore::poll::compute_option_hash("blue").to_vec()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_and_polls_go_through_a_group() {
+    let (_simulator, mut ana, chat) = start().await;
+    let contact = Jid::pn(chat.contact.as_str());
+    let options = GroupCreateOptions {
+        subject: "Team".into(),
+        participants: vec![GroupParticipantOptions::new(contact.clone())],
+        ..Default::default()
+    };
+    let group = ana.client.groups().create_group(options).await.expect("create").metadata.id;
+    let to = |content| Compose::new(group.to_string(), content);
+    chat.send(to(Kind::Image { file: file(b"image"), caption: None })).await;
+    let (_, bytes) = download(&mut ana, |message| message.image_message.as_option().cloned()).await;
+    assert_eq!(bytes, b"image");
+    let options = ["red", "blue"].map(str::to_owned);
+    let (sent, secret) =
+        ana.client.polls().create(group.clone(), "Colour?", &options, 1).await.expect("poll");
+    crate::common::texts::received(&chat.handle, &chat.contact, "poll").await;
+    chat.send(to(Kind::Vote { id: sent.message_id.clone(), options: vec!["red".into()] })).await;
+    let update = ana.message(|message| message.poll_update_message.as_option().cloned()).await;
+    let sealed = update.vote.as_option().expect("vote");
+    let ciphertext = PollVoteCiphertext {
+        enc_payload: sealed.enc_payload.as_deref().expect("payload"),
+        enc_iv: sealed.enc_iv.as_deref().expect("iv"),
+    };
+    let own = ana.client.lid().expect("own").to_non_ad();
+    let id = sent.message_id.as_str();
+    // Groups address their members by LID.
+    let voter: Jid = chat.handle.contacts().remove(0).lid.parse().expect("lid");
+    let hashes = ana.client.polls().decrypt_vote(ciphertext, &secret, id, &own, &voter).await;
+    assert_eq!(hashes.expect("decrypt").len(), 1);
 }

@@ -13,7 +13,7 @@ use whatsapp_rust::{
     upload::UploadResponse,
     wacore::proto_helpers::{MessageBuilderExt as _, MessageExt as _},
     waproto::whatsapp::{
-        ContextInfo, Message, MessageKey,
+        ContextInfo, Message, MessageContextInfo, MessageKey,
         message::{ContactMessage, ExtendedTextMessage, FutureProofMessage, LocationMessage, StickerMessage},
     },
 };
@@ -185,6 +185,21 @@ async fn a_contact_understands_the_other_kinds() {
     chat.ana.client.edit_message(to.clone(), id.clone(), edited).await.expect("edit");
     let seen = crate::common::texts::received(&chat.handle, &chat.contact, "edit").await;
     assert_eq!((seen.text.as_deref(), seen.target.as_deref()), (Some("second"), Some(id.as_str())));
+    // An edit that is encrypted once more, with the secret of the message that it changes.
+    let secret = vec![9; 32];
+    let mut text = Message::text("third");
+    text.message_context_info =
+        MessageField::some(MessageContextInfo { message_secret: Some(secret.clone()), ..Default::default() });
+    let sent = chat.ana.client.send_message(to.clone(), text).await.expect("send").message_id;
+    let edited = Message::text("fourth");
+    let edit = chat.ana.client.edit_message_encrypted(to.clone(), sent.clone(), &secret, edited).await;
+    edit.expect("edit");
+    let seen = until("the encrypted edit", || {
+        let (messages, _) = chat.handle.received(&chat.contact, 0).expect("received");
+        messages.into_iter().find(|message| message.kind == "edit" && message.target == Some(sent.clone()))
+    })
+    .await;
+    assert_eq!(seen.text.as_deref(), Some("fourth"));
     chat.ana.client.revoke_message(to.clone(), id.clone(), RevokeType::Sender).await.expect("revoke");
     let seen = crate::common::texts::received(&chat.handle, &chat.contact, "revoke").await;
     assert_eq!(seen.target.as_deref(), Some(id.as_str()));
