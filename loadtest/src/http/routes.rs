@@ -40,7 +40,7 @@ POST /admin/media/forget                 {path}: nobody has the file any more
 POST /admin/media/renew-auth             refuses the credentials of media_conn answers so far (403)
 POST /admin/media/cut-upload             {bytes}: the next upload breaks off after this many bytes
 GET  /admin/contacts                     contacts
-POST /admin/contacts                     {phone?, name?, autoReceipt?, autoRead?, autoReply?, useLid?}
+POST /admin/contacts                     {phone?, name?, autoReceipt?, autoRead?, autoReply?, useLid?, autoDownload?}
 GET  /admin/contacts/{phone}/received    ?after=SEQ: {total, messages: [...]} in order
 GET  /admin/contacts/{phone}/signals     receipts, chat states and call actions that reached the contact
 GET  /admin/sequences                    ?run=NUMBER: what contacts received of the numbered texts of a load run

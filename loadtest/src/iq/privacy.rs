@@ -1,5 +1,8 @@
 //! Privacy settings, privacy tokens and the block list.
 
+use std::collections::BTreeSet;
+
+use sha1::{Digest as _, Sha1};
 use wacore_binary::{Node, NodeRef};
 
 use crate::{
@@ -29,14 +32,10 @@ pub(crate) fn handle(session: &Session, request: &NodeRef<'_>, set: bool) -> Nod
         return result(request).build();
     }
     if set && let Some(privacy) = request.get_optional_child("privacy") {
-        let mut state = session.account.state();
-        for category in privacy.get_children_by_tag("category") {
-            if let (Some(name), Some(value)) = (text(category, "name"), text(category, "value")) {
-                state.privacy.insert(name.into_owned(), value.into_owned());
-            }
-        }
-        drop(state);
+        let categories = privacy.get_children_by_tag("category");
+        let changed: Vec<Node> = categories.filter_map(|category| change(session, category)).collect();
         session.world.touch();
+        return result(request).children([el("privacy").children(changed).build()]).build();
     }
     let state = session.account.state();
     let mut values: std::collections::BTreeMap<&str, &str> = DEFAULTS.into_iter().collect();
@@ -47,6 +46,36 @@ pub(crate) fn handle(session: &Session, request: &NodeRef<'_>, set: bool) -> Nod
         .collect();
     drop(state);
     result(request).children([el("privacy").children(categories).build()]).build()
+}
+
+/// Changes a category, and the list of users that it is hidden from, and returns it as it is now.
+fn change(session: &Session, category: &NodeRef<'_>) -> Option<Node> {
+    let (name, value) = (text(category, "name")?.into_owned(), text(category, "value")?.into_owned());
+    let mut node = el("category").attr("name", &name).attr("value", &value);
+    let mut state = session.account.state();
+    state.privacy.insert(name.clone(), value);
+    if text(category, "dhash").is_some() {
+        let hidden = state.social.hidden_from.entry(name).or_default();
+        for user in category.get_children_by_tag("user") {
+            let Some(address) = jid(user, "jid") else { continue };
+            if text(user, "action").as_deref() == Some("remove") {
+                hidden.remove(address.user.as_str());
+            } else {
+                hidden.insert(address.user.to_string());
+            }
+        }
+        node = node.attr("dhash", dhash(hidden));
+    }
+    Some(node.build())
+}
+
+/// Tells two lists of users apart.
+fn dhash(users: &BTreeSet<String>) -> String {
+    let mut hash = Sha1::new();
+    for user in users {
+        hash.update(user.as_bytes());
+    }
+    hex::encode(hash.finalize())
 }
 
 /// Gives each contact the token that this account issued to it.

@@ -27,7 +27,13 @@ pub(crate) fn hidden(session: &Session, account: &Account, category: &str) -> bo
         return false;
     }
     let state = account.state();
-    state.privacy.get(category).is_some_and(|value| value == "none") || state.blocks(&session.account)
+    let other = &session.account;
+    let hidden = match state.privacy.get(category).map(String::as_str) {
+        Some("none") => true,
+        Some("contact_blacklist") => state.social.hides(category, [&other.phone, &other.lid]),
+        _ => false,
+    };
+    hidden || state.blocks(other)
 }
 
 fn get_picture(session: &Session, request: &NodeRef<'_>, target: &Jid) -> Node {

@@ -26,6 +26,14 @@ pub(crate) struct Content {
 }
 
 impl Content {
+    /// Id of the message that this one changes, and its new content; nothing when it is revoked.
+    pub(crate) fn change(&self) -> Option<(&str, Option<&Message>)> {
+        self.edit?;
+        let protocol = self.message.protocol_message.as_option()?;
+        let target = protocol.key.as_option()?.id.as_deref()?;
+        Some((target, protocol.edited_message.as_option()))
+    }
+
     /// A message with the attributes that clients give to its kind.
     pub(crate) fn of(message: Message) -> Self {
         Self {

@@ -64,6 +64,7 @@ fn past(world: &World, account: &Account, plan: &History) -> Past {
     let past = Past {
         plan: plan.clone(),
         until: unix_seconds(),
+        by_lid: world.options.lid_migrated,
         known: contacts
             .take(plan.chats as usize)
             .map(|other| (other.phone.clone(), other.lid.clone()))

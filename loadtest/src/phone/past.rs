@@ -55,6 +55,9 @@ pub(crate) struct Past {
     pub(crate) until: u64,
     /// Phone numbers of the chats that are accounts; the rest is invented.
     pub(crate) known: Vec<(String, String)>,
+    /// Whether chats are addressed by LID.
+    #[serde(default)]
+    pub(crate) by_lid: bool,
 }
 
 /// The other side of a chat.
@@ -103,7 +106,7 @@ impl Past {
         let peer = self.peer(chat);
         let info = WebMessageInfo {
             key: MessageField::some(MessageKey {
-                remote_jid: Some(peer.pn.to_string()),
+                remote_jid: Some(self.address(&peer)),
                 from_me: Some(from_me),
                 id: Some(format!("3EB0A5{chat:08X}{number:08X}")),
                 participant: None,
@@ -115,6 +118,11 @@ impl Past {
             ..Default::default()
         };
         HistorySyncMsg { message: MessageField::some(info), msg_order_id: Some(u64::from(u32::MAX - number)) }
+    }
+
+    /// The address of a chat.
+    fn address(&self, peer: &Peer) -> String {
+        if self.by_lid { peer.lid.to_string() } else { peer.pn.to_string() }
     }
 
     fn time(&self, number: u32) -> u64 {
@@ -138,7 +146,7 @@ impl Past {
             EndOfHistoryTransferType::COMPLETE_BUT_MORE_MESSAGES_REMAIN_ON_PRIMARY
         };
         Conversation {
-            id: peer.pn.to_string(),
+            id: self.address(&peer),
             messages: (from..to).map(|number| self.message(chat, number, picture)).collect(),
             last_msg_timestamp: Some(self.time(0)),
             conversation_timestamp: Some(self.time(0)),

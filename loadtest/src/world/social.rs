@@ -1,6 +1,6 @@
 //! How an account stands to others: business profile, privacy tokens, restrictions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,9 +36,17 @@ pub(crate) struct Social {
     pub(crate) tokens: HashMap<String, Vec<u8>>,
     /// Default disappearing time of new chats in seconds, and when it was set.
     pub(crate) disappearing: (u32, u64),
+    /// Users from whom a privacy category is hidden, by category. Either of their addresses may be in it.
+    pub(crate) hidden_from: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Social {
+    /// Whether a privacy category is hidden from these addresses of a user.
+    pub(crate) fn hides(&self, category: &str, users: [&str; 2]) -> bool {
+        let hidden = self.hidden_from.get(category);
+        hidden.is_some_and(|hidden| users.into_iter().any(|user| hidden.contains(user)))
+    }
+
     /// The token for an account: the same one every time.
     pub(crate) fn token(&mut self, phone: &str) -> Vec<u8> {
         if self.tokens.len() >= MAX_TOKENS && !self.tokens.contains_key(phone) {

@@ -40,10 +40,19 @@ async fn a_contact_posts_and_a_client_follows() {
     let image = ana.message(|message| message.image_message.as_option().cloned()).await;
     assert_eq!(ana.client.download(&image).await.expect("download"), b"picture");
 
+    let order = Send { to: created.jid.clone(), text: "typo".into(), ..Send::default() };
+    let typo = handle.send(&contact.phone, order).await.expect("post").ids.remove(0);
+    assert_eq!(ana.text().await.text, "typo");
+    handle.edit(&contact.phone, &created.jid, &typo, "mended").await.expect("edit");
+    let mended = ana.text().await;
+    assert_eq!((mended.text.as_str(), &mended.id), ("mended", &typo));
+    handle.revoke(&contact.phone, &created.jid, &typo).await.expect("revoke");
+    assert_eq!(handle.newsletters()[0].posts, 4);
+
     let posts = ana.client.newsletter().get_messages(jid.clone(), 2, None).await.expect("posts");
     assert_eq!(posts.len(), 2);
     let before = ana.client.newsletter().get_messages(jid.clone(), 5, Some(posts[0].server_id)).await;
-    assert_eq!(before.expect("posts").len(), 1);
+    assert_eq!(before.expect("posts").len(), 2);
 
     ana.client.newsletter().subscribe_live_updates(jid.clone()).await.expect("live");
     handle.react_to_post(&contact.phone, &created.jid, posts[0].server_id, "🎉").expect("react");

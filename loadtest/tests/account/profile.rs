@@ -8,7 +8,10 @@ use whatsapp_rust::{
     types::events::Event,
     wacore::iq::{
         groups::{GroupCreateOptions, GroupParticipantOptions},
-        privacy::{PrivacyCategory, PrivacyValue},
+        privacy::{
+            DisallowedListAction, DisallowedListUpdate, DisallowedListUserEntry, PrivacyCategory,
+            PrivacyValue,
+        },
     },
 };
 
@@ -140,6 +143,21 @@ async fn privacy_settings_hide_a_profile() {
         ana.client.set_privacy_setting(category, PrivacyValue::None).await.expect("set");
     }
     assert_eq!(seen().await, (false, None));
+    // Hidden from one user only.
+    let (caio, caio_id) = TestClient::paired(&simulator, None).await;
+    let from_caio = DisallowedListUpdate {
+        dhash: "none".into(),
+        users: vec![DisallowedListUserEntry {
+            action: DisallowedListAction::Add,
+            jid: caio_id.lid.parse::<Jid>().expect("lid").to_non_ad(),
+            pn_jid: None,
+        }],
+    };
+    let answer = ana.client.set_privacy_disallowed_list(PrivacyCategory::Profile, from_caio).await;
+    assert!(answer.expect("list").dhash.is_some());
+    assert!(seen().await.0);
+    assert!(caio.client.contacts().get_profile_picture(&jid, false).await.expect("picture").is_none());
+    ana.client.set_privacy_setting(PrivacyCategory::Profile, PrivacyValue::None).await.expect("set");
     let settings = ana.client.fetch_privacy_settings().await.expect("settings");
     assert_eq!(settings.get_value(&PrivacyCategory::Profile), Some(&PrivacyValue::None));
     assert_eq!(settings.get_value(&PrivacyCategory::Last), Some(&PrivacyValue::All));

@@ -119,6 +119,24 @@ async fn a_new_device_gets_the_history_of_the_options() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chats_of_a_migrated_account_are_addressed_by_lid() {
+    let simulator = simulator_with(Options { lid_migrated: true, ..Options::default() }).await;
+    let setup = Setup { history: true, ..Setup::default() };
+    let (mut ana, paired) = TestClient::paired_with(&simulator, None, setup).await;
+    simulator.handle().send_history(&paired.phone, plan()).expect("history");
+    let sync = loop {
+        let (_, _, sync) = ana.history().await;
+        if sync.sync_type == HistorySyncType::INITIAL_BOOTSTRAP {
+            break sync;
+        }
+    };
+    let chat = &sync.conversations[0];
+    assert!(
+        chat.id.ends_with("@lid") && chat.pn_jid.as_deref().is_some_and(|pn| pn.ends_with("@s.whatsapp.net"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn older_messages_come_on_demand() {
     let simulator = simulator().await;
     let handle = simulator.handle();
