@@ -3,7 +3,9 @@
 use wacore::proto_helpers::MessageExt as _;
 use waproto::whatsapp::{
     ContextInfo, Message,
-    message::{PollCreationMessage, ProtocolMessage, protocol_message::Type},
+    message::{
+        PollCreationMessage, ProtocolMessage, buttons_response_message::Response, protocol_message::Type,
+    },
 };
 
 /// What a message is and says.
@@ -149,7 +151,8 @@ fn interactive(message: &Message) -> Option<Recognised> {
     }
     if let Some(reply) = message.buttons_response_message.as_option() {
         let details = reply.selected_button_id.iter().cloned().collect();
-        return Some(Recognised { details, ..known("buttonReply", None) });
+        let text = reply.response.as_ref().map(|Response::SelectedDisplayText(text)| text.clone());
+        return Some(Recognised { details, ..known("buttonReply", text) });
     }
     if let Some(reply) = message.template_button_reply_message.as_option() {
         let details = reply.selected_id.iter().cloned().collect();

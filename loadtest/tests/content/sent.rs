@@ -14,7 +14,11 @@ use whatsapp_rust::{
     wacore::proto_helpers::{MessageBuilderExt as _, MessageExt as _},
     waproto::whatsapp::{
         ContextInfo, Message, MessageContextInfo, MessageKey,
-        message::{ContactMessage, ExtendedTextMessage, FutureProofMessage, LocationMessage, StickerMessage},
+        message::{
+            ButtonsResponseMessage, ContactMessage, ContactsArrayMessage, ExtendedTextMessage,
+            FutureProofMessage, ListMessage, ListResponseMessage, LiveLocationMessage, LocationMessage,
+            StickerMessage, buttons_response_message::Response, list_response_message::SingleSelectReply,
+        },
     },
 };
 
@@ -203,4 +207,85 @@ async fn a_contact_understands_the_other_kinds() {
     chat.ana.client.revoke_message(to.clone(), id.clone(), RevokeType::Sender).await.expect("revoke");
     let seen = crate::common::texts::received(&chat.handle, &chat.contact, "revoke").await;
     assert_eq!(seen.target.as_deref(), Some(id.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_contact_understands_the_rare_kinds() {
+    let chat = Chat::start().await;
+    let file = chat.upload(b"song", MediaType::Audio).await;
+    let seen = chat.send(audio_message(file, AudioOptions::default())).await;
+    chat.check(&seen, "audio", b"song", "audio/ogg; codecs=opus");
+    let file = chat.upload(b"loop", MediaType::Video).await;
+    let options = VideoOptions { gif_playback: Some(true), ..VideoOptions::default() };
+    let gif = video_message(file, options);
+    let seen = chat.send(gif.clone()).await;
+    chat.check(&seen, "gif", b"loop", "video/mp4");
+    let round = Message { ptv_message: gif.video_message, ..Default::default() };
+    let seen = chat.send(round).await;
+    chat.check(&seen, "roundVideo", b"loop", "video/mp4");
+
+    let file = chat.upload(b"captioned", MediaType::Document).await;
+    let inner =
+        document_message(file, DocumentOptions { caption: Some("read".into()), ..Default::default() });
+    let wrapper = FutureProofMessage { message: MessageField::some(inner) };
+    let wrapped =
+        Message { document_with_caption_message: MessageField::some(wrapper), ..Default::default() };
+    let seen = chat.send(wrapped).await;
+    chat.check(&seen, "document", b"captioned", "application/octet-stream");
+    assert_eq!(seen.text.as_deref(), Some("read"));
+
+    let wrapper = FutureProofMessage { message: MessageField::some(Message::text("gone soon")) };
+    let wrapped = Message { ephemeral_message: MessageField::some(wrapper), ..Default::default() };
+    let seen = chat.send(wrapped).await;
+    assert_eq!((seen.kind.as_str(), seen.text.as_deref(), seen.ephemeral), ("text", Some("gone soon"), true));
+
+    let place = LiveLocationMessage {
+        degrees_latitude: Some(1.5),
+        degrees_longitude: Some(2.5),
+        caption: Some("on my way".into()),
+        ..Default::default()
+    };
+    let live = Message { live_location_message: MessageField::some(place), ..Default::default() };
+    let seen = chat.send(live).await;
+    assert_eq!((seen.kind.as_str(), seen.text.as_deref()), ("liveLocation", Some("on my way")));
+    assert_eq!(seen.details, ["1.5", "2.5"]);
+
+    let card = |name: &str| ContactMessage {
+        display_name: Some(name.into()),
+        vcard: Some(format!("BEGIN:VCARD\nFN:{name}")),
+        ..Default::default()
+    };
+    let cards = ContactsArrayMessage {
+        display_name: Some("2 contacts".into()),
+        contacts: vec![card("Bia"), card("Caio")],
+        ..Default::default()
+    };
+    let cards = Message { contacts_array_message: MessageField::some(cards), ..Default::default() };
+    let seen = chat.send(cards).await;
+    assert_eq!((seen.kind.as_str(), seen.details.len()), ("contacts", 2));
+
+    let row = SingleSelectReply { selected_row_id: Some("row-1".into()) };
+    let reply = ListResponseMessage {
+        title: Some("Pizza".into()),
+        single_select_reply: MessageField::some(row),
+        ..Default::default()
+    };
+    let reply = Message { list_response_message: MessageField::some(reply), ..Default::default() };
+    let seen = chat.send(reply).await;
+    assert_eq!(
+        (seen.kind.as_str(), seen.text.as_deref(), seen.details),
+        ("listReply", Some("Pizza"), vec!["row-1".to_owned()])
+    );
+    let reply = ButtonsResponseMessage {
+        selected_button_id: Some("b-1".into()),
+        response: Some(Response::SelectedDisplayText("Yes".into())),
+        ..Default::default()
+    };
+    let reply = Message { buttons_response_message: MessageField::some(reply), ..Default::default() };
+    let seen = chat.send(reply).await;
+    assert_eq!((seen.kind.as_str(), seen.text.as_deref()), ("buttonReply", Some("Yes")));
+    assert_eq!(seen.details, ["b-1"]);
+    let list = ListMessage { description: Some("Choose".into()), ..Default::default() };
+    let list = Message { list_message: MessageField::some(list), ..Default::default() };
+    assert_eq!(chat.send(list).await.text.as_deref(), Some("Choose"));
 }
