@@ -24,7 +24,7 @@ POST /admin/scenario                     [{afterMs, fault: {kind, ...}, times?, 
 POST /admin/history                      {chats, bootstrap?, recent?, full?, onDemand?, chatsPerBlob?, textBytes?, pictures?, inline?} or null: what devices get when they are linked
 POST /admin/accounts/{phone}/history     the same body: sends that history to all devices now
 GET  /admin/accounts/{phone}/app-state   what the account's devices and phone have set: [{collection, index, value}]
-POST /admin/accounts/{phone}/app-state   {change, ...}: mute, pin, archive, read, star, deleteChat, clearChat, deleteForMe, contact, pushName, label or labelChat, done on the phone
+POST /admin/accounts/{phone}/app-state   {change, ...}: mute, pin, archive, read, star, deleteChat, clearChat, deleteForMe, contact, pushName, strangerSalt, label or labelChat, done on the phone
 POST /admin/accounts/{phone}/app-state/announce  tells all devices the versions of all collections once more
 POST /admin/accounts/{phone}/profile     {name?, about?, picture?: BASE64, business?: {name, description?, email?, websites?, address?, categories?}, tell?: [PHONE]}
 POST /admin/accounts/{phone}/block       {other, blocked}: the phone's user blocks or unblocks a number

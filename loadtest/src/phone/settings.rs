@@ -7,8 +7,8 @@ use waproto::whatsapp::{
     SyncActionValue,
     sync_action_value::{
         ArchiveChatAction, ClearChatAction, ContactAction, DeleteChatAction, DeleteMessageForMeAction,
-        LabelAssociationAction, LabelEditAction, MarkChatAsReadAction, MuteAction, PinAction, StarAction,
-        SyncActionMessageRange,
+        LabelAssociationAction, LabelEditAction, MarkChatAsReadAction, MuteAction, NctSaltSyncAction,
+        PinAction, StarAction, SyncActionMessageRange,
     },
 };
 
@@ -108,6 +108,8 @@ pub enum Change {
         /// The new name.
         name: String,
     },
+    /// Makes a secret from which the devices make tokens for restricted accounts that gave them none.
+    StrangerSalt,
     /// Makes, changes or deletes a label.
     Label {
         /// Its id.
@@ -137,7 +139,7 @@ pub(crate) fn apply(world: &World, account: &Account, change: &Change) {
     if let Change::PushName { name } = change {
         account.state().name.clone_from(name);
     }
-    let record = record(change);
+    let record = record(account, change);
     let written = account.state().app_state.write(std::slice::from_ref(&record));
     if let Some(version) = written {
         sync::notify(world, account, None, record.collection.as_str(), version);
@@ -169,7 +171,12 @@ fn of(schema: &Schema, arguments: &[&str], value: SyncActionValue) -> Record {
     }
 }
 
-fn record(change: &Change) -> Record {
+fn stranger_salt(salt: Vec<u8>) -> Record {
+    let action = MessageField::some(NctSaltSyncAction { salt: Some(salt) });
+    of(&schemas::NCT_SALT_SYNC, &[], SyncActionValue { nct_salt_sync_action: action, ..Default::default() })
+}
+
+fn record(account: &Account, change: &Change) -> Record {
     let mut value = SyncActionValue::default();
     match change {
         Change::Mute { chat, muted, until } => {
@@ -226,6 +233,11 @@ fn record(change: &Change) -> Record {
             of(&schemas::CONTACT, &[jid], value)
         }
         Change::PushName { name } => push_name(name),
+        Change::StrangerSalt => {
+            let salt = rand::random::<[u8; 32]>().to_vec();
+            account.state().social.stranger_salt = Some(salt.clone());
+            stranger_salt(salt)
+        }
         Change::Label { id, name, color, deleted } => {
             value.label_edit_action = MessageField::some(LabelEditAction {
                 name: Some(name.clone()),

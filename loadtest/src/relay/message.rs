@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Children that are for the server or for one device only.
-const NOT_COPIED: [&str; 4] = ["participants", "device-identity", "tctoken", "enc"];
+const NOT_COPIED: [&str; 5] = ["participants", "device-identity", "tctoken", "cstoken", "enc"];
 
 /// Handles a `<message>`: acknowledges it and relays it.
 pub(crate) fn handle(session: &Session, node: &NodeRef<'_>) {

@@ -1,6 +1,7 @@
 //! Privacy tokens: an account gives one to whom it trusts, and a restricted account takes direct messages
 //! only with the token that it gave.
 
+use wacore::iq::tctoken::compute_cs_token;
 use wacore_binary::{Jid, NodeRef};
 
 use super::deliver;
@@ -49,8 +50,11 @@ pub(crate) fn refusal(session: &Session, node: &NodeRef<'_>, to: &Jid) -> Option
     if target.phone == session.account.phone {
         return None;
     }
+    // Never two accounts' states at once.
+    let salt = session.account.state().social.stranger_salt.clone();
+    let made = salt.map(|salt| compute_cs_token(&salt, &target.lid().to_string()));
     let state = target.state();
-    if !state.social.restricted {
+    if !state.social.restricted || made.is_some_and(|made| made == child_bytes(node, "cstoken")) {
         return None;
     }
     let given = state.social.tokens.get(&session.account.phone);

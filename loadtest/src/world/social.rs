@@ -34,6 +34,8 @@ pub(crate) struct Social {
     pub(crate) restricted: bool,
     /// Privacy tokens given, by the phone number of who got them.
     pub(crate) tokens: HashMap<String, Vec<u8>>,
+    /// Secret from which the account's devices make tokens for those who gave them none.
+    pub(crate) stranger_salt: Option<Vec<u8>>,
     /// Default disappearing time of new chats in seconds, and when it was set.
     pub(crate) disappearing: (u32, u64),
     /// Users from whom a privacy category is hidden, by category. Either of their addresses may be in it.

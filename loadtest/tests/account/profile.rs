@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wa_sim::{Business, Handle, NewContact, ProfileChange, Send};
+use wa_sim::{Business, Change, Handle, NewContact, ProfileChange, Send};
 use whatsapp_rust::{
     Jid,
     types::events::Event,
@@ -20,7 +20,7 @@ use crate::common::{
     http::request,
     simulator,
     texts::{received, signalled},
-    until,
+    until, within,
 };
 
 async fn say(handle: &Handle, contact: &str, to: &str, text: &str) {
@@ -239,6 +239,39 @@ async fn a_restricted_account_wants_its_token() {
     .await;
     ana.client.send_text(jid, "hello!").await.expect("send");
     assert_eq!(received(&handle, &contact.phone, "text").await.text.as_deref(), Some("hello!"));
+}
+
+/// Code of the property that makes the client show tokens of its own to those who gave it none.
+const SEND_OWN_TOKENS: u32 = 24_941;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restricted_account_takes_the_token_of_a_stranger() {
+    let simulator = simulator().await;
+    let handle = simulator.handle();
+    handle.set_props(BTreeMap::from([(SEND_OWN_TOKENS, "1".to_owned())]));
+    let contact = handle.create_contact(NewContact::default()).expect("contact");
+    handle.set_restricted(&contact.phone, true).expect("restricted");
+    let (mut ana, ana_id) = TestClient::paired(&simulator, None).await;
+    let jid = Jid::pn(contact.phone.as_str());
+    handle.change(&ana_id.phone, &Change::StrangerSalt).expect("salt");
+    // It has no sign of its own that the salt has arrived: the client tries until it is let in.
+    let found = within("acceptance", async {
+        loop {
+            let id = ana.client.send_text(jid.clone(), "hello").await.expect("send").message_id;
+            let error = ana
+                .event("ack", |event| match event {
+                    Event::ServerAck(ack) if ack.id == id => Some(ack.error.clone()),
+                    _ => None,
+                })
+                .await;
+            match error.as_deref() {
+                None => break id,
+                Some(code) => assert_eq!(code, "463"),
+            }
+        }
+    })
+    .await;
+    assert_eq!(received(&handle, &contact.phone, "text").await.id, found);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
