@@ -16,7 +16,11 @@
 //! ```
 //!
 //! An account is a phone number with a phone (device 0) and companion devices. A *contact* is an account
-//! whose phone acts: it has Signal sessions, decrypts, confirms, and sends what [`Handle`] asks for.
+//! whose phone acts: it has Signal sessions, decrypts, confirms, and sends what [`Handle`] asks for. Messages
+//! of all kinds are [`Compose`]d; [`Received`] tells what a client sent, with the digest of the decrypted file.
+//!
+//! A client asks for media at `https://HOST` always, and this port is plain HTTP: its HTTP client has to rewrite
+//! the scheme for loopback hosts.
 
 mod clock;
 mod error;

@@ -1,8 +1,9 @@
 //! The state file: JSON, replaced atomically.
 //!
 //! It holds what clients would miss after a restart: the server's static key (a client caches it for
-//! Noise IK), accounts, devices, Signal sessions of phones, unconfirmed stanzas and groups. Not kept:
-//! media, presence subscriptions, and the sent messages with which contacts answer retry receipts.
+//! Noise IK), accounts, devices, Signal sessions of phones, app state, unconfirmed stanzas, groups and
+//! newsletters. Not kept: media, presence subscriptions, message secrets, and the sent messages with which
+//! contacts answer retry receipts.
 
 mod account;
 mod app_state;
