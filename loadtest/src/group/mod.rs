@@ -13,7 +13,7 @@ use wacore_binary::{Jid, Node};
 
 use crate::{
     clock::unix_seconds,
-    phone::{receive, send},
+    phone::{broadcast, receive},
     relay::deliver,
     wire::nodes::el,
     world::{
@@ -111,7 +111,7 @@ impl Actor<'_> {
         let members = group.info().members.clone();
         let accounts = members.iter().filter_map(|member| self.world.directory.phone(&member.phone));
         for account in accounts.filter(|account| account.active()) {
-            send::forget_sender_key(&account, &group.jid().to_string());
+            broadcast::forget_sender_key(&account, &group.jid().to_string());
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         settings::{self, Setting},
     },
     pairing::qr::digits,
-    phone::{content, send},
+    phone::{broadcast, content},
     world::{
         account::Account,
         groups::{ADMIN_ADD, Group, Info},
@@ -304,7 +304,7 @@ impl Handle {
         let from = self.account(contact)?;
         let to: Vec<_> = to.iter().map(|phone| self.account(phone)).collect::<Result<_>>()?;
         let id = self.world.message_id();
-        send::status(&self.world, &from, &to, &id, &content::text(text, None, true))?;
+        broadcast::status(&self.world, &from, &to, &id, &content::text(text, None, true))?;
         Ok(Sent { id })
     }
 

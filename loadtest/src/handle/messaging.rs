@@ -14,8 +14,9 @@ use crate::{
     error::{Error, Result},
     pairing::qr::digits,
     phone::{
+        broadcast,
         content::{self, Content},
-        send,
+        publish, send,
     },
     relay::presence,
     world::{World, account::Account, groups::Group},
@@ -55,8 +56,8 @@ impl Target {
     pub(super) fn send(&self, world: &World, from: &Account, id: &str, content: &Content) -> Result<()> {
         match self {
             Self::Account(to) => send::direct(world, from, to, id, content),
-            Self::Group(group) => send::group(world, from, group, id, content),
-            Self::Newsletter(jid) => send::post(world, from, jid, id, content),
+            Self::Group(group) => broadcast::group(world, from, group, id, content),
+            Self::Newsletter(jid) => publish::post(world, from, jid, id, content),
         }
     }
 

@@ -14,6 +14,7 @@ pub(crate) mod newsletters;
 pub(crate) mod profile;
 pub(crate) mod record;
 pub(crate) mod sequences;
+pub(crate) mod upkeep;
 
 use std::sync::Arc;
 

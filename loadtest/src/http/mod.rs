@@ -16,6 +16,7 @@ pub(crate) mod profile;
 pub(crate) mod range;
 pub(crate) mod routes;
 pub(crate) mod sequences;
+pub(crate) mod upkeep;
 
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .merge(newsletters::router(handle.clone()))
         .merge(media_admin::router(handle.clone()))
         .merge(faults::router(handle.clone()))
-        .merge(observe::router(handle))
+        .merge(observe::router(handle.clone()))
+        .merge(upkeep::router(handle))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
 }

@@ -57,6 +57,13 @@ POST /admin/contacts/{phone}/call-step   {to, callId, step, reason?}: preAccept,
 POST /admin/contacts/{phone}/call        {to, video?, terminate?: CALL_ID}; answers {callId}
 POST /admin/contacts/{phone}/status      {to: [PHONE], text}: a status that these accounts see
 POST /admin/accounts/{phone}/privacy     {category, value}: such as groupadd, "none"
+POST /admin/contacts/{phone}/companions  links a simulated companion; answers {device}
+GET  /admin/contacts/{phone}/companions/{device}/received  what it decrypted, oldest first
+POST /admin/contacts/{phone}/reinstall   a new identity; all its devices are unlinked
+POST /admin/contacts/{phone}/rotate      a new signed pre-key
+POST /admin/devices/ping                 {phone, device?}: server pings; answers {sent}
+POST /admin/devices/dirty                {phone, device?, type}: dirty bit, such as "account_sync"
+POST /admin/devices/ask-pre-keys         {phone, device}: says that few one-time pre-keys are left
 GET  /admin/groups                       groups with members and settings
 POST /admin/groups                       {contact, subject, members: [PHONE], description?}; contact is who acts
 GET  /admin/groups/{id}                  one group

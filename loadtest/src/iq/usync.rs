@@ -74,7 +74,10 @@ fn answer(session: &Session, protocol: &str, account: Option<&Account>) -> Optio
     }
     let account = account?;
     match protocol {
-        "devices" => devices(account),
+        "devices" => {
+            crate::relay::devices::listed(account, &session.account.phone);
+            devices(account)
+        }
         "lid" => Some(el("lid").attr("val", account.lid()).build()),
         "status" if hidden(session, account, "status") => Some(el("status").attr("code", 401).build()),
         "status" => {

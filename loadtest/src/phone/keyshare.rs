@@ -35,7 +35,7 @@ pub(crate) fn repeat(world: &World, account: &Account, device: u16) {
         let state = account.state();
         (state.app_state.key_id.clone(), state.app_state.key.clone())
     };
-    let message = message(account.raw_id, key_id, key);
+    let message = message(account.raw_id(), key_id, key);
     if let Err(error) = send::peer(world, account, device, &world.message_id(), &message) {
         tracing::warn!(%error, "cannot share the app-state key");
     }

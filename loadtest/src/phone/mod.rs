@@ -4,7 +4,9 @@
 
 pub(crate) mod agent;
 pub(crate) mod attach;
+pub(crate) mod broadcast;
 pub(crate) mod call;
+pub(crate) mod companion;
 pub(crate) mod compose;
 pub(crate) mod content;
 pub(crate) mod files;
@@ -13,8 +15,10 @@ pub(crate) mod keyshare;
 pub(crate) mod kinds;
 pub(crate) mod past;
 pub(crate) mod peer;
+pub(crate) mod publish;
 pub(crate) mod receive;
 pub(crate) mod recognise;
+pub(crate) mod retry;
 pub(crate) mod reupload;
 pub(crate) mod secrets;
 pub(crate) mod send;

@@ -5,7 +5,7 @@ use waproto::whatsapp::message::{
     PeerDataOperationRequestMessage, PeerDataOperationRequestType, ProtocolMessage, protocol_message::Type,
 };
 
-use super::{history, keyshare, receive, send};
+use super::{history, keyshare, receive, retry};
 use crate::{session::device::Session, wire::nodes::text, world::stats::count};
 
 /// Handles a peer message from a device of the account to its phone.
@@ -15,7 +15,9 @@ pub(crate) fn receive(session: &Session, node: &NodeRef<'_>, encs: &[Node]) {
     let chat = account.pn().to_string();
     let inbound = receive::Inbound { from: account, device: session.device, group: None, chat };
     for enc in encs {
-        match receive::open(account, &inbound, enc) {
+        // Not in the scrutinee: an answer needs the phone's sessions again.
+        let opened = receive::open(&mut account.signal(), &inbound, enc);
+        match opened {
             Ok(message) => {
                 if let Some(protocol) = message.protocol_message.as_option() {
                     answer(session, &id, protocol);
@@ -24,7 +26,7 @@ pub(crate) fn receive(session: &Session, node: &NodeRef<'_>, encs: &[Node]) {
             Err(error) => {
                 count(&world.stats.undecryptable);
                 tracing::warn!(%error, id, "a phone cannot decrypt a peer message");
-                if let Err(error) = send::retry(world, account, account, session.device, &id, None) {
+                if let Err(error) = retry::ask(world, account, &inbound, &id) {
                     tracing::warn!(%error, id, "cannot ask for a retry");
                 }
             }

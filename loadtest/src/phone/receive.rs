@@ -8,10 +8,10 @@ use waproto::whatsapp::Message;
 use super::{
     agent::{Behaviour, Received, Signalled},
     attach::{self, ReceivedMedia},
-    content,
+    companion, content,
     recognise::{self, Recognised},
-    secrets, send,
-    signal::address,
+    retry, secrets, send,
+    signal::{Signal, address},
 };
 use crate::{
     clock::unix_seconds,
@@ -29,8 +29,8 @@ pub(crate) struct Inbound<'a> {
     pub(crate) chat: String,
 }
 
-/// Handles the ciphertexts of one message for a device that is simulated here: the phone. False when the
-/// device is a client's.
+/// Handles the ciphertexts of one message for a device that is simulated here: the phone or a companion of
+/// a contact. False when the device is a client's.
 pub(crate) fn simulated(
     world: &World,
     target: &Arc<Account>,
@@ -40,7 +40,8 @@ pub(crate) fn simulated(
     encs: &[Node],
 ) -> bool {
     if device != 0 {
-        return false;
+        let id = text(node, "id").unwrap_or_default();
+        return companion::receive(world, target, device, inbound, &id, encs);
     }
     if target.active() {
         message(world, target, inbound, node, encs);
@@ -61,13 +62,13 @@ pub(crate) fn message(
     let pretends = !Arc::ptr_eq(target, inbound.from) && target.agent().pretends();
     world.faults.used("askRetry", u64::from(pretends));
     for enc in encs {
-        let opened =
-            if pretends { Err(Error::Crypto("so pretended".into())) } else { open(target, inbound, enc) };
+        let opened = if pretends {
+            Err(Error::Crypto("so pretended".into()))
+        } else {
+            open(&mut target.signal(), inbound, enc)
+        };
         match opened {
             Ok(message) => {
-                if let Err(error) = learn(target, inbound, &message) {
-                    tracing::warn!(%error, "sender key refused");
-                }
                 let message = recognise::unwrap(message);
                 let recognised = recognise::recognise(&message);
                 if recognised.kind != "senderKeyDistribution" {
@@ -80,9 +81,7 @@ pub(crate) fn message(
                 let unreadable = Recognised { kind: "undecryptable", ..Recognised::default() };
                 record(world, target, &inbound.into(), &id, unreadable, None);
                 if target.agent().behaviour.is_some() {
-                    let group = inbound.group.as_deref();
-                    let asked = send::retry(world, target, inbound.from, inbound.device, &id, group);
-                    if let Err(error) = asked {
+                    if let Err(error) = retry::ask(world, target, inbound, &id) {
                         tracing::warn!(%error, id, "cannot ask for a retry");
                     }
                 }
@@ -153,21 +152,26 @@ fn replied(kind: &str) -> bool {
     kind == "text" || kind == "extendedText"
 }
 
-pub(crate) fn open(target: &Account, inbound: &Inbound<'_>, enc: &Node) -> Result<Message> {
+/// Decrypts a ciphertext and learns the sender key that may come with it.
+pub(super) fn open(signal: &mut Signal, inbound: &Inbound<'_>, enc: &Node) -> Result<Message> {
     let kind = enc.attrs.get("type").map(|kind| kind.as_str().into_owned()).unwrap_or_default();
     let Some(NodeContent::Bytes(bytes)) = &enc.content else {
         return Err(Error::Invalid("ciphertext without bytes".into()));
     };
     let peer = address(&inbound.from.lid, inbound.device);
-    let mut signal = target.signal();
     let plaintext = match (kind.as_str(), &inbound.group) {
         ("skmsg", Some(group)) => signal.decrypt_group(group, peer.as_str(), bytes)?,
         (kind, _) => signal.decrypt(&peer, kind, bytes)?,
     };
-    wacore::messages::decode_plaintext(&plaintext, 2).map_err(|error| Error::Crypto(error.to_string()))
+    let message = wacore::messages::decode_plaintext(&plaintext, 2)
+        .map_err(|error| Error::Crypto(error.to_string()))?;
+    if let Err(error) = learn(signal, inbound, &message) {
+        tracing::warn!(%error, "sender key refused");
+    }
+    Ok(message)
 }
 
-fn learn(target: &Account, inbound: &Inbound<'_>, message: &Message) -> Result<()> {
+fn learn(signal: &mut Signal, inbound: &Inbound<'_>, message: &Message) -> Result<()> {
     let Some(distribution) = message.sender_key_distribution_message.as_option() else { return Ok(()) };
     let (Some(group), Some(bytes)) =
         (&distribution.group_id, &distribution.axolotl_sender_key_distribution_message)
@@ -175,7 +179,7 @@ fn learn(target: &Account, inbound: &Inbound<'_>, message: &Message) -> Result<(
         return Ok(());
     };
     let peer = address(&inbound.from.lid, inbound.device);
-    target.signal().learn_sender_key(group, peer.as_str(), bytes)
+    signal.learn_sender_key(group, peer.as_str(), bytes)
 }
 
 /// Where a recorded message came from.
@@ -200,7 +204,18 @@ fn record(
     media: Option<ReceivedMedia>,
 ) -> u64 {
     target.agent().sequences.observe(content.kind, content.text.as_deref());
-    let received = Received {
+    let received = received(inbound, id, content, media);
+    target.agent().record(received, world.options.max_received)
+}
+
+/// A message as it is recorded; its number is given by the list it goes to.
+pub(super) fn received(
+    inbound: &Inbound<'_>,
+    id: &str,
+    content: Recognised,
+    media: Option<ReceivedMedia>,
+) -> Received {
+    Received {
         seq: 0,
         id: id.to_owned(),
         chat: place.chat.to_owned(),
@@ -217,8 +232,7 @@ fn record(
         details: content.details,
         media,
         timestamp: unix_seconds(),
-    };
-    target.agent().record(received, world.options.max_received)
+    }
 }
 
 fn answer(

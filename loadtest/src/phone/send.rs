@@ -2,28 +2,25 @@
 
 use std::sync::Arc;
 
-use buffa::Message as _;
+use buffa::MessageField;
 use wacore::messages::MessageUtils;
 use wacore_binary::{Jid, Node, NodeContent, builder::NodeBuilder};
 use wacore_libsignal::protocol::PreKeySignalMessage;
-use waproto::whatsapp::Message;
+use waproto::whatsapp::{Message, message::DeviceSentMessage};
 
 use super::{
     agent::Sent,
-    attach,
+    attach, broadcast,
     content::Content,
     signal::{Signal, address},
 };
 use crate::{
     clock::unix_seconds,
     error::{Error, Result},
-    relay::{blocklist, deliver, devices, newsletter, tokens},
-    wire::nodes::{el, leaf},
-    world::{World, account::Account, groups::Group, newsletters::Post, stats::count},
+    relay::{blocklist, deliver, devices, tokens},
+    wire::nodes::el,
+    world::{World, account::Account, stats::count},
 };
-
-/// The chat of status messages.
-pub(crate) const STATUS: &str = "status@broadcast";
 
 /// Encrypts for a companion device, starting a session when there is none.
 pub(crate) fn seal(
@@ -43,19 +40,19 @@ pub(crate) fn seal(
     Ok(enc(sealed.kind, sealed.bytes))
 }
 
-fn enc(kind: &'static str, bytes: Vec<u8>) -> Node {
+pub(super) fn enc(kind: &'static str, bytes: Vec<u8>) -> Node {
     el("enc").attr("v", "2").attr("type", kind).bytes(bytes).build()
 }
 
 /// Whether the next message of this phone is ordered to arrive broken.
-fn corrupts(world: &World, from: &Account) -> bool {
+pub(super) fn corrupts(world: &World, from: &Account) -> bool {
     let corrupt = from.agent().corrupts();
     world.faults.used("corrupt", u64::from(corrupt));
     corrupt
 }
 
 /// Makes the authentication of a ciphertext wrong; it can still be parsed, or the client would not ask again.
-fn break_open(enc: &mut Node) {
+pub(super) fn break_open(enc: &mut Node) {
     let Some(NodeContent::Bytes(bytes)) = &mut enc.content else { return };
     let authentication = match PreKeySignalMessage::try_from(&bytes[..]) {
         // The message proper is inside, and ends with its authentication as a bare one does.
@@ -71,7 +68,7 @@ fn break_open(enc: &mut Node) {
 }
 
 /// Adds what ciphertexts of this message say about its kind.
-fn of_kind(mut enc: Node, sent: &Sent) -> Node {
+pub(super) fn of_kind(mut enc: Node, sent: &Sent) -> Node {
     if let Some(media_type) = sent.media_type {
         enc.attrs.insert("mediatype", media_type);
     }
@@ -96,7 +93,7 @@ fn head(account: &Account, id: &str, sent: &Sent) -> NodeBuilder {
     }
 }
 
-fn direct_head(account: &Account, id: &str, sent: &Sent) -> NodeBuilder {
+pub(super) fn direct_head(account: &Account, id: &str, sent: &Sent) -> NodeBuilder {
     let own = own_address(account);
     let stanza = head(account, id, sent);
     let stanza = if own.is_lid() {
@@ -107,7 +104,7 @@ fn direct_head(account: &Account, id: &str, sent: &Sent) -> NodeBuilder {
     stanza.attr("from", own)
 }
 
-fn group_head(account: &Account, group: &str, id: &str, sent: &Sent) -> NodeBuilder {
+pub(super) fn group_head(account: &Account, group: &str, id: &str, sent: &Sent) -> NodeBuilder {
     head(account, id, sent)
         .attr("from", group.parse::<Jid>().unwrap_or_else(|_| Jid::group(group)))
         .attr("participant", account.lid())
@@ -115,7 +112,7 @@ fn group_head(account: &Account, group: &str, id: &str, sent: &Sent) -> NodeBuil
         .attr("addressing_mode", "lid")
 }
 
-fn remember(account: &Account, id: &str, content: &Content, group: Option<String>) -> Sent {
+pub(super) fn remember(account: &Account, id: &str, content: &Content, group: Option<String>) -> Sent {
     let sent = Sent {
         plaintext: MessageUtils::encode_and_pad(&content.message),
         stanza_type: content.stanza_type,
@@ -147,6 +144,15 @@ pub(crate) fn direct(world: &World, from: &Account, to: &Account, id: &str, cont
         }
         deliver::to_device(world, to, device, direct_head(from, id, &sent).children([enc]).build());
     }
+    let own = Message {
+        device_sent_message: MessageField::some(DeviceSentMessage {
+            destination_jid: Some(to.pn().to_string()),
+            message: MessageField::some(content.message.clone()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    broadcast::copies(world, &mut signal, from, id, &sent, &to.pn(), &MessageUtils::encode_and_pad(&own))?;
     drop(signal);
     count(&world.stats.contact_messages);
     world.touch();
@@ -167,109 +173,6 @@ pub(crate) fn peer(world: &World, account: &Account, device: u16, id: &str, mess
         .children([enc])
         .build();
     deliver::to_device(world, account, device, stanza);
-    Ok(())
-}
-
-/// Sends a group message to every companion device of the other members.
-///
-/// # Errors
-///
-/// [`Error::Invalid`] when the phone may not write to the group.
-pub(crate) fn group(world: &World, from: &Account, group: &Group, id: &str, content: &Content) -> Result<()> {
-    let members = {
-        let info = group.info();
-        if !info.may_send(&from.phone) {
-            return Err(Error::Invalid(format!("{} may not write to {}", from.phone, group.jid())));
-        }
-        info.members.clone()
-    };
-    let others = members.iter().filter(|member| member.phone != from.phone);
-    let to: Vec<_> = others.filter_map(|member| world.directory.phone(&member.phone)).collect();
-    broadcast(world, from, &group.jid().to_string(), &to, id, content)
-}
-
-/// Posts a status that the accounts `to` see.
-pub(crate) fn status(
-    world: &World,
-    from: &Account,
-    to: &[Arc<Account>],
-    id: &str,
-    content: &Content,
-) -> Result<()> {
-    broadcast(world, from, STATUS, to, id, content)
-}
-
-/// Sends under the phone's sender key for `name`, which devices that lack it get along with the message.
-fn broadcast(
-    world: &World,
-    from: &Account,
-    name: &str,
-    to: &[Arc<Account>],
-    id: &str,
-    content: &Content,
-) -> Result<()> {
-    use buffa::MessageField;
-    use waproto::whatsapp::message::SenderKeyDistributionMessage;
-
-    attach::remember(world, id, &content.message);
-    let sent = remember(from, id, content, Some(name.to_owned()));
-    let mut signal = from.signal();
-    let (distribution, ciphertext) =
-        signal.encrypt_group(name, &format!("{}@lid", from.lid), &sent.plaintext)?;
-    let distribution = MessageUtils::encode_and_pad(&Message {
-        sender_key_distribution_message: MessageField::some(SenderKeyDistributionMessage {
-            group_id: Some(name.to_owned()),
-            axolotl_sender_key_distribution_message: Some(distribution),
-        }),
-        ..Default::default()
-    });
-    let mut shared = of_kind(enc("skmsg", ciphertext), &sent);
-    if corrupts(world, from) {
-        break_open(&mut shared);
-    }
-    for to in to {
-        for device in deliver::device_ids(to) {
-            let mut encs = Vec::new();
-            let key = (name.to_owned(), format!("{}:{device}", to.phone));
-            if from.agent().distributed.insert(key) {
-                encs.push(seal(world, &mut signal, to, device, &distribution)?);
-            }
-            encs.push(shared.clone());
-            deliver::to_device(world, to, device, group_head(from, name, id, &sent).children(encs).build());
-        }
-    }
-    drop(signal);
-    count(&world.stats.contact_messages);
-    world.touch();
-    Ok(())
-}
-
-/// Makes a new sender key for the next message in `group`.
-pub(crate) fn forget_sender_key(account: &Account, group: &str) {
-    account.signal().forget_sender_key(group, &format!("{}@lid", account.lid));
-    account.agent().distributed.retain(|(name, _)| name != group);
-}
-
-/// Posts to a newsletter that belongs to the account.
-pub(crate) fn post(world: &World, from: &Account, to: &Jid, id: &str, content: &Content) -> Result<()> {
-    let (id, edit, message) = match content.change() {
-        Some((target, edited)) => (target, Some(if edited.is_some() { "3" } else { "8" }), edited),
-        None => (id, None, Some(&content.message)),
-    };
-    let post = Post {
-        server_id: 0,
-        id: id.to_owned(),
-        author: from.phone.clone(),
-        time: unix_seconds(),
-        kind: content.stanza_type.to_owned(),
-        media_type: content.media_type.map(str::to_owned),
-        plaintext: message.map(|message| message.encode_to_vec()).unwrap_or_default(),
-        reactions: Default::default(),
-    };
-    attach::remember(world, id, &content.message);
-    newsletter::publish(world, from, None, to, post, edit)
-        .map_err(|_| Error::NotFound(format!("newsletter {to} of {}", from.phone)))?;
-    count(&world.stats.contact_messages);
     Ok(())
 }
 
@@ -313,30 +216,6 @@ pub(crate) fn receipt(
         stanza = stanza.attr("type", kind);
     }
     deliver::to_account(world, to, None, &stanza.build());
-}
-
-/// Asks the sending device to encrypt a message again, with keys for a fresh session; at most five times.
-pub(crate) fn retry(
-    world: &World,
-    from: &Account,
-    to: &Account,
-    device: u16,
-    id: &str,
-    group: Option<&str>,
-) -> Result<()> {
-    let Some(count) = from.agent().next_retry(id) else { return Ok(()) };
-    let bundle = from.signal().retry_bundle()?;
-    let retry =
-        el("retry").attr("count", count).attr("id", id).attr("t", unix_seconds()).attr("v", 1).build();
-    let mut stanza = el("receipt").attr("id", id).attr("t", unix_seconds()).attr("type", "retry");
-    stanza = match group.and_then(|group| group.parse::<Jid>().ok()) {
-        Some(group) => stanza.attr("from", group).attr("participant", from.lid()),
-        None => stanza.attr("from", own_address(from)),
-    };
-    let registration = leaf("registration", bundle.registration_id.to_be_bytes());
-    let keys = el("keys").children(bundle.key_nodes()).build();
-    deliver::to_device(world, to, device, stanza.children([retry, registration, keys]).build());
-    Ok(())
 }
 
 /// Shows `composing`, `recording` or `paused` to an account.

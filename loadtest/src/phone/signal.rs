@@ -3,6 +3,8 @@
 //! Sessions are keyed by the peer's LID whatever address form a stanza used, as the client mixes both
 //! forms for one session (whatsapp-rust 0.7.0).
 
+use std::collections::VecDeque;
+
 use futures::FutureExt as _;
 use wacore_libsignal::protocol::{
     CiphertextMessage, DeviceId, GenericSignedPreKey as _, IdentityKey, IdentityKeyPair, KeyPair,
@@ -15,7 +17,7 @@ use wacore_libsignal::protocol::{
 use super::stores::{Identity, PreKeys, SenderKeys, Sessions, SignedPreKey};
 use crate::{clock::unix_millis, error::Result, world::device::Bundle};
 
-/// Id of the phone's only signed pre-key.
+/// Id of the phone's first signed pre-key.
 const SIGNED_PRE_KEY_ID: u32 = 1;
 
 /// Keys and sessions of one phone.
@@ -47,28 +49,39 @@ pub(crate) fn address(lid: &str, device: u16) -> ProtocolAddress {
     ProtocolAddress::new(&name, DeviceId::new(0))
 }
 
+fn signed_pre_key(identity: &IdentityKeyPair, id: u32) -> Result<SignedPreKeyRecord> {
+    let pair = KeyPair::generate(&mut rand::rng());
+    let signature =
+        identity.private_key().calculate_signature(&pair.public_key.serialize(), &mut rand::rng())?;
+    Ok(SignedPreKeyRecord::new(
+        SignedPreKeyId::from(id),
+        Timestamp::from_epoch_millis(unix_millis()),
+        &pair,
+        &signature,
+    ))
+}
+
 impl Signal {
     /// A phone with fresh keys.
     pub(crate) fn generate() -> Result<Self> {
         let keys = IdentityKeyPair::generate(&mut rand::rng());
         let registration_id = rand::random_range(1..0x3FFF);
-        let pair = KeyPair::generate(&mut rand::rng());
-        let signature =
-            keys.private_key().calculate_signature(&pair.public_key.serialize(), &mut rand::rng())?;
-        let record = SignedPreKeyRecord::new(
-            SignedPreKeyId::from(SIGNED_PRE_KEY_ID),
-            Timestamp::from_epoch_millis(unix_millis()),
-            &pair,
-            &signature,
-        );
+        let record = signed_pre_key(&keys, SIGNED_PRE_KEY_ID)?;
         Ok(Self::restore(Identity { keys, registration_id }, record))
+    }
+
+    /// Makes a new signed pre-key; messages for the former one can still be decrypted.
+    pub(crate) fn rotate_signed_pre_key(&mut self) -> Result<()> {
+        let id = u32::from(self.signed.current.id()?) + 1;
+        self.signed.rotate(signed_pre_key(&self.identity.keys, id)?);
+        Ok(())
     }
 
     /// A phone with stored keys and no sessions.
     pub(crate) fn restore(identity: Identity, signed: SignedPreKeyRecord) -> Self {
         Self {
             identity,
-            signed: SignedPreKey(signed),
+            signed: SignedPreKey { current: signed, former: VecDeque::new() },
             one_time: PreKeys::default(),
             sessions: Sessions::default(),
             sender_keys: SenderKeys::default(),
@@ -80,9 +93,9 @@ impl Signal {
         Ok(Bundle {
             registration_id: self.identity.registration_id,
             identity: self.identity.keys.public_key().public_key_bytes().to_vec(),
-            signed_id: SIGNED_PRE_KEY_ID,
-            signed_public: self.signed.0.public_key()?.public_key_bytes().to_vec(),
-            signed_signature: self.signed.0.signature()?.to_vec(),
+            signed_id: self.signed.current.id()?.into(),
+            signed_public: self.signed.current.public_key()?.public_key_bytes().to_vec(),
+            signed_signature: self.signed.current.signature()?.to_vec(),
             one_time: None,
             device_identity: None,
         })

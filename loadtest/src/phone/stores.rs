@@ -1,12 +1,13 @@
 //! In-memory Signal stores of a phone. None of their futures ever waits.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use async_trait::async_trait;
 use wacore_libsignal::protocol::{
-    Direction, IdentityChange, IdentityKey, IdentityKeyPair, IdentityKeyStore, KeyPair, PreKeyId,
-    PreKeyRecord, PreKeyStore, ProtocolAddress, PublicKey, SenderKeyName, SenderKeyRecord, SenderKeyStore,
-    SessionRecord, SessionStore, SignalProtocolError, SignedPreKeyId, SignedPreKeyRecord, SignedPreKeyStore,
+    Direction, GenericSignedPreKey as _, IdentityChange, IdentityKey, IdentityKeyPair, IdentityKeyStore,
+    KeyPair, PreKeyId, PreKeyRecord, PreKeyStore, ProtocolAddress, PublicKey, SenderKeyName, SenderKeyRecord,
+    SenderKeyStore, SessionRecord, SessionStore, SignalProtocolError, SignedPreKeyId, SignedPreKeyRecord,
+    SignedPreKeyStore,
 };
 
 type Result<T> = std::result::Result<T, SignalProtocolError>;
@@ -80,13 +81,35 @@ impl PreKeyStore for PreKeys {
     }
 }
 
-/// The one signed pre-key of the phone.
-pub(crate) struct SignedPreKey(pub(crate) SignedPreKeyRecord);
+/// The signed pre-key of the phone, and former ones that messages on their way may still be for.
+pub(crate) struct SignedPreKey {
+    pub(crate) current: SignedPreKeyRecord,
+    /// Newest last.
+    pub(crate) former: VecDeque<SignedPreKeyRecord>,
+}
+
+/// Most former signed pre-keys kept.
+const MAX_FORMER: usize = 2;
+
+impl SignedPreKey {
+    /// Replaces the current key.
+    pub(crate) fn rotate(&mut self, new: SignedPreKeyRecord) {
+        self.former.push_back(std::mem::replace(&mut self.current, new));
+        if self.former.len() > MAX_FORMER {
+            self.former.pop_front();
+        }
+    }
+}
 
 #[async_trait]
 impl SignedPreKeyStore for SignedPreKey {
-    async fn get_signed_pre_key(&self, _: SignedPreKeyId) -> Result<SignedPreKeyRecord> {
-        Ok(self.0.clone())
+    async fn get_signed_pre_key(&self, id: SignedPreKeyId) -> Result<SignedPreKeyRecord> {
+        for record in self.former.iter().chain([&self.current]) {
+            if record.id()? == id {
+                return Ok(record.clone());
+            }
+        }
+        Err(SignalProtocolError::InvalidSignedPreKeyId)
     }
 
     async fn save_signed_pre_key(&mut self, _: SignedPreKeyId, _: &SignedPreKeyRecord) -> Result<()> {

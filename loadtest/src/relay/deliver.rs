@@ -17,7 +17,7 @@ pub(crate) fn to_device(world: &World, account: &Account, device: u16, node: Nod
     let id = node.attrs.get("id").map(|id| id.as_str().into_owned()).unwrap_or_default();
     let node = Arc::new(node);
     let mut state = account.state();
-    let Some(device) = state.devices.get_mut(&device) else { return };
+    let Some(device) = state.devices.get_mut(&device).filter(|device| !device.puppet) else { return };
     if let Some(class) = class
         && !device.outbox.keep(class, id, node.clone(), world.options.max_queue)
     {
@@ -54,7 +54,12 @@ pub(crate) fn to_account(world: &World, account: &Account, except: Option<u16>, 
     }
 }
 
-/// Ids of the companion devices.
+/// Ids of the companion devices that are clients.
 pub(crate) fn device_ids(account: &Account) -> Vec<u16> {
+    account.state().devices.values().filter(|device| !device.puppet).map(|device| device.id).collect()
+}
+
+/// Ids of all companion devices, those included that are simulated here.
+pub(crate) fn all_device_ids(account: &Account) -> Vec<u16> {
     account.state().devices.keys().copied().collect()
 }

@@ -43,7 +43,7 @@ pub(super) fn relay(session: &Session, node: &NodeRef<'_>, to: &Jid) {
     }
     for account in audience(session, node, to, &pairwise) {
         let own = Arc::ptr_eq(&account, &session.account);
-        for device in std::iter::once(0).chain(deliver::device_ids(&account)) {
+        for device in std::iter::once(0).chain(deliver::all_device_ids(&account)) {
             if own && device == session.device {
                 continue;
             }

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashSet, VecDeque},
     sync::{
         Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -13,7 +13,7 @@ use wacore_binary::Jid;
 use super::{
     appstate::AppState, device::Device, faults::conditions::Conditions, lock, record::Record, social::Social,
 };
-use crate::phone::{agent::Agent, past::Past, signal::Signal};
+use crate::phone::{agent::Agent, companion::Companion, past::Past, signal::Signal};
 
 /// First companion id.
 pub(crate) const FIRST_DEVICE: u16 = 1;
@@ -63,6 +63,8 @@ pub(crate) struct State {
     pub(crate) past: Option<Past>,
     /// Accounts that status messages of this account went to.
     pub(crate) status_audience: HashSet<String>,
+    /// Accounts that asked for the device list, and are told when it changes.
+    pub(crate) listed_by: HashSet<String>,
     /// Ids of its last status messages.
     pub(crate) status_ids: VecDeque<String>,
 }
@@ -88,10 +90,10 @@ pub(crate) struct Account {
     pub(crate) phone: String,
     /// LID number.
     pub(crate) lid: String,
-    /// Stable id in device lists; a change would mean a new identity.
-    pub(crate) raw_id: u32,
+    raw_id: AtomicU32,
     pub(crate) signal: Mutex<Signal>,
     pub(crate) agent: Mutex<Agent>,
+    companions: Mutex<BTreeMap<u16, Companion>>,
     /// Of the network to all devices of the account.
     pub(crate) conditions: Conditions,
     pub(crate) record: Record,
@@ -104,9 +106,10 @@ impl Account {
         Self {
             phone,
             lid,
-            raw_id,
+            raw_id: AtomicU32::new(raw_id),
             signal: Mutex::new(signal),
             agent: Mutex::default(),
+            companions: Mutex::default(),
             conditions: Conditions::default(),
             record: Record::default(),
             active: AtomicBool::new(false),
@@ -127,6 +130,27 @@ impl Account {
     /// Locks the phone's behaviour and history.
     pub(crate) fn agent(&self) -> MutexGuard<'_, Agent> {
         lock(&self.agent)
+    }
+
+    /// Locks the companion devices that are simulated here.
+    pub(crate) fn companions(&self) -> MutexGuard<'_, BTreeMap<u16, Companion>> {
+        lock(&self.companions)
+    }
+
+    /// Id in device lists, stable as long as the phone keeps its identity.
+    pub(crate) fn raw_id(&self) -> u32 {
+        self.raw_id.load(Ordering::Relaxed)
+    }
+
+    /// Gives the account a new identity: everything that belonged to the old one is gone.
+    pub(crate) fn renew(&self, signal: Signal) {
+        *self.signal() = signal;
+        self.raw_id.store(rand::random(), Ordering::Relaxed);
+        self.companions().clear();
+        let mut agent = self.agent();
+        agent.distributed.clear();
+        agent.sent.clear();
+        agent.sent_order.clear();
     }
 
     /// Whether the phone decrypts and records what it gets.

@@ -75,6 +75,8 @@ pub(crate) struct Device {
     pub(crate) app_state_shared: bool,
     pub(crate) outbox: Outbox,
     pub(crate) available: bool,
+    /// Simulated here, with its keys in the account's `companions`: it never connects.
+    pub(crate) puppet: bool,
     /// Of the network to this device.
     pub(crate) conditions: Arc<Conditions>,
 }
@@ -90,6 +92,7 @@ impl Device {
             app_state_shared: false,
             outbox: Outbox::default(),
             available: false,
+            puppet: false,
             conditions: Arc::default(),
         }
     }

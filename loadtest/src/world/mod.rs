@@ -1,7 +1,8 @@
 //! Everything the server knows: accounts with their devices and phones, groups, pairings, faults.
 //!
-//! Lock order: a phone's `signal` or `agent`, or a group's `info`, before any account's `state`; never two
-//! accounts' `state`, never a phone's keys and a group's `info`.
+//! Lock order: a phone's `signal`, then its `companions`, then its `agent`, then any account's `state`; a
+//! group's `info` before any account's `state`. Never two accounts' `state`, never a phone's keys and a
+//! group's `info`.
 
 pub(crate) mod account;
 pub(crate) mod appstate;

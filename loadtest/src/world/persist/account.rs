@@ -12,6 +12,7 @@ use super::{StateError, app_state::AppStateRecord, bytes::Base64, device::Device
 use crate::{
     phone::{
         agent::{Agent, Behaviour, Received},
+        companion::Companion,
         past::Past,
         signal::Signal,
         stores::Identity,
@@ -51,6 +52,11 @@ pub(super) struct AccountRecord {
     received: Vec<Received>,
     received_total: u64,
     distributed: Vec<(String, String)>,
+    #[serde(default)]
+    listed_by: HashSet<String>,
+    /// Companions that are simulated here.
+    #[serde(default)]
+    companions: Vec<(u16, PhoneRecord)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,6 +64,9 @@ struct PhoneRecord {
     identity: Base64,
     registration_id: u32,
     signed: Base64,
+    /// Former signed pre-keys, newest last.
+    #[serde(default)]
+    signed_former: Vec<Base64>,
     /// Private one-time keys.
     one_time: Vec<(u32, Base64)>,
     sessions: Vec<(String, Base64)>,
@@ -71,7 +80,13 @@ impl PhoneRecord {
         Ok(Self {
             identity: Base64(signal.identity.keys.private_key().serialize().to_vec()),
             registration_id: signal.identity.registration_id,
-            signed: Base64(signal.signed.0.serialize()?),
+            signed: Base64(signal.signed.current.serialize()?),
+            signed_former: signal
+                .signed
+                .former
+                .iter()
+                .map(|record| Ok(Base64(record.serialize()?)))
+                .collect::<Result<_, StateError>>()?,
             one_time: signal
                 .one_time
                 .0
@@ -92,6 +107,9 @@ impl PhoneRecord {
         let keys = IdentityKeyPair::new(IdentityKey::new(private.public_key()?), private);
         let identity = Identity { keys, registration_id: self.registration_id };
         let mut signal = Signal::restore(identity, SignedPreKeyRecord::deserialize(&self.signed.0)?);
+        for former in self.signed_former {
+            signal.signed.former.push_back(SignedPreKeyRecord::deserialize(&former.0)?);
+        }
         for (id, private) in self.one_time {
             let private = PrivateKey::deserialize(&private.0)?;
             signal.one_time.0.insert(id, KeyPair::new(private.public_key()?, private));
@@ -110,12 +128,17 @@ impl AccountRecord {
     pub(super) fn of(account: &Account) -> Result<Self, StateError> {
         // Locked through, so that the phone's sessions and the queues of this account fit together.
         let signal = account.signal();
+        let companions = account.companions();
+        let companions = companions
+            .iter()
+            .map(|(id, companion)| Ok((*id, PhoneRecord::of(&companion.signal)?)))
+            .collect::<Result<_, StateError>>()?;
         let agent = account.agent();
         let state = account.state();
         Ok(Self {
             phone: account.phone.clone(),
             lid: account.lid.clone(),
-            raw_id: account.raw_id,
+            raw_id: account.raw_id(),
             name: state.name.clone(),
             contact: state.contact,
             about: state.about.clone(),
@@ -137,13 +160,16 @@ impl AccountRecord {
             received: agent.received.iter().cloned().collect(),
             received_total: agent.received_total,
             distributed: agent.distributed.iter().cloned().collect(),
+            listed_by: state.listed_by.clone(),
+            companions,
         })
     }
 
     pub(super) fn restore(self) -> Result<Account, StateError> {
         let mut devices = BTreeMap::new();
         for record in self.devices {
-            let device = record.restore()?;
+            let mut device = record.restore()?;
+            device.puppet = self.companions.iter().any(|(id, _)| *id == device.id);
             devices.insert(device.id, device);
         }
         let state = State {
@@ -162,6 +188,7 @@ impl AccountRecord {
             status_audience: self.status_audience,
             past: self.past,
             social: self.social,
+            listed_by: self.listed_by,
             ..State::default()
         };
         let account = Account::new(self.phone, self.lid, self.raw_id, self.phone_keys.restore()?, state);
@@ -172,6 +199,9 @@ impl AccountRecord {
             distributed: self.distributed.into_iter().collect(),
             ..Agent::default()
         };
+        for (id, record) in self.companions {
+            account.companions().insert(id, Companion::new(record.restore()?));
+        }
         account.set_active(self.active);
         Ok(account)
     }
