@@ -40,6 +40,8 @@ mod session;
 mod simulator;
 mod task;
 mod wire;
+#[cfg(test)]
+mod wire_tests;
 mod world;
 
 pub use error::{Error, Result};

@@ -26,6 +26,9 @@ pub(crate) fn handle(session: &Session, request: &NodeRef<'_>, set: bool) -> Nod
     }
 }
 
+/// Most one-time pre-keys kept per device; a client has at most some 800 of them uploaded.
+const MAX_ONE_TIME: usize = 8_192;
+
 fn number(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |value, byte| value << 8 | u32::from(*byte))
 }
@@ -42,6 +45,8 @@ fn upload(session: &Session, request: &NodeRef<'_>) -> Node {
             return error(request, 404, "item-not-found");
         };
         device.one_time.extend(keys.unwrap_or_default());
+        let surplus = device.one_time.len().saturating_sub(MAX_ONE_TIME);
+        device.one_time.drain(..surplus);
         set_signed(&mut device.keys, request);
     }
     session.world.touch();

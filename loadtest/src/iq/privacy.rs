@@ -25,6 +25,9 @@ const DEFAULTS: [(&str, &str); 9] = [
     ("defense", "off"),
 ];
 
+/// Most categories kept; WhatsApp has about a dozen.
+const MAX_CATEGORIES: usize = 64;
+
 /// Answers the namespace `privacy`.
 pub(crate) fn handle(session: &Session, request: &NodeRef<'_>, set: bool) -> Node {
     if let Some(tokens) = request.get_optional_child("tokens") {
@@ -53,6 +56,9 @@ fn change(session: &Session, category: &NodeRef<'_>) -> Option<Node> {
     let (name, value) = (text(category, "name")?.into_owned(), text(category, "value")?.into_owned());
     let mut node = el("category").attr("name", &name).attr("value", &value);
     let mut state = session.account.state();
+    if state.privacy.len() >= MAX_CATEGORIES && !state.privacy.contains_key(&name) {
+        return None;
+    }
     state.privacy.insert(name.clone(), value);
     if text(category, "dhash").is_some() {
         let hidden = state.social.hidden_from.entry(name).or_default();
