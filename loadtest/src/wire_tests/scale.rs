@@ -3,6 +3,10 @@
 //! `cargo test -p waggle-loadtest --lib -- --ignored --nocapture one_thread_carries`. Client and server
 //! share the process, so it needs two file descriptors per connection; the figures of the server are those
 //! of its only thread. Messages are random bytes: contacts, who would decrypt, take no part.
+//!
+//! In the development profile on two cores shared with other builds: 9,900 logins in 7.8 s (0.4 ms of server
+//! CPU each), 24 KiB of memory per connection with both of its ends, nothing while idle, and 198,000 messages
+//! with receipts both ways at 11,700/s, the server's share of which was 8.4 CPU s (23,600/s per core).
 
 use std::{
     sync::{
@@ -61,8 +65,9 @@ fn message(to: &str, n: usize) -> Node {
         .build()
 }
 
-/// Sends to the partner and confirms what comes, until both directions are complete.
-async fn talk(mut client: WireClient, partner: &str, relayed: &AtomicU64) -> anyhow::Result<()> {
+/// Sends to the partner and confirms what comes, until both directions are complete. The connection is given
+/// back open: closing it could lose what is on its way to the partner.
+async fn talk(mut client: WireClient, partner: &str, relayed: &AtomicU64) -> anyhow::Result<WireClient> {
     let (mut sent, mut delivered, mut got) = (0, 0, 0);
     while delivered < MESSAGES || got < MESSAGES {
         while sent < MESSAGES && sent - delivered < WINDOW {
@@ -90,7 +95,7 @@ async fn talk(mut client: WireClient, partner: &str, relayed: &AtomicU64) -> any
             _ => {}
         }
     }
-    Ok(())
+    Ok(client)
 }
 
 #[test]
@@ -139,8 +144,9 @@ fn one_thread_carries_ten_thousand_connections() {
             let (relayed, partner) = (relayed.clone(), numbers[index ^ 1].clone());
             tasks.spawn(async move { talk(client, &partner, &relayed).await });
         }
+        let mut finished = Vec::new();
         while let Some(outcome) = tasks.join_next().await {
-            outcome.expect("task").expect("talk");
+            finished.push(outcome.expect("task").expect("talk"));
         }
         let (elapsed, busy) = (started.elapsed().as_secs_f64(), cpu_seconds("server") - busy);
         let count = relayed.load(Ordering::Relaxed) as f64;
