@@ -8,10 +8,13 @@ mod common;
 use common::{client::TestClient, http::exchange, simulator, simulator_with, texts::signalled, until};
 use serde_json::{Value, json};
 use wa_sim::{
-    ContactInfo, FaultOrder, GroupSettings, Handle, MemberAction, NewContact, NewGroup, Options, Paired,
-    Received, Send, Simulator,
+    ContactInfo, Direction, FaultOrder, GroupSettings, Handle, MemberAction, NewContact, NewGroup, Options,
+    Paired, Received, Send, Simulator,
 };
-use whatsapp_rust::{Jid, types::events::Event, wacore::stanza::groups::GroupNotificationAction as Action};
+use whatsapp_rust::{
+    Jid, types::events::Event, wacore::stanza::groups::GroupNotificationAction as Action,
+    waproto::whatsapp::message::extended_text_message::FontType,
+};
 
 fn contact(handle: &Handle) -> ContactInfo {
     handle.create_contact(NewContact::default()).expect("contact")
@@ -136,6 +139,38 @@ async fn a_contact_posts_a_status() {
         assert_eq!((got.text.as_str(), got.chat.to_string().as_str()), (text, "status@broadcast"));
     }
     until("receipts", || (handle.stats().pending == 0).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_is_sent_again_only_to_who_asks() {
+    let simulator = simulator().await;
+    let handle = simulator.handle();
+    let friend = contact(&handle);
+    let (ana, _, mut bia, bia_id) = clients(&simulator).await;
+    let audience = [Jid::pn(friend.phone.as_str()), Jid::pn(bia_id.phone.as_str())];
+    ana.client.contacts().is_on_whatsapp(&audience).await.expect("query");
+    let order = json!({ "kind": "askRetry", "phone": friend.phone });
+    handle.inject(serde_json::from_value(order).expect("order")).expect("inject");
+    handle.record(&bia_id.phone, 1_000).expect("record");
+    let mut ids = Vec::new();
+    for text in ["morning", "evening"] {
+        let sent = ana
+            .client
+            .status()
+            .send_text(text, 0xFF1E_6E4F, FontType::SYSTEM, &audience, Default::default())
+            .await;
+        ids.push(sent.expect("status").message_id);
+        assert_eq!(bia.text().await.text, text);
+        arrived(&handle, &friend.phone, text).await;
+    }
+    let stanzas = handle.recorded(&bia_id.phone, 0).expect("recorded");
+    let copies = stanzas.iter().filter(|stanza| {
+        stanza.direction == Direction::Out
+            && stanza.xml.starts_with("<message")
+            && stanza.xml.contains(&ids[0])
+    });
+    assert_eq!(copies.count(), 1);
+    assert_eq!(handle.stats().undecryptable, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -236,10 +236,12 @@ async fn a_scenario_runs_by_the_clock() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn impossible_faults_are_refused() {
     let handle = simulator().await.handle();
+    let phone = handle.create_contact(NewContact::default()).expect("contact").phone;
     for order in [
         json!({ "kind": "removeDevice" }),
         json!({ "kind": "drop", "device": 1 }),
         json!({ "kind": "askRetry" }),
+        json!({ "kind": "failLogins", "reason": 503, "phone": phone, "device": 1 }),
         json!({ "kind": "drop", "phone": "5511900009999" }),
     ] {
         let order: FaultOrder = serde_json::from_value(order).expect("order");

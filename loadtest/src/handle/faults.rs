@@ -105,6 +105,9 @@ impl Handle {
                 self.conditions(scope, |conditions| conditions.duplicate.set(probability, next))
             }
             Fault::FailLogins { reason, count, code, expire } => {
+                if scope.device.is_some() {
+                    return Err(Error::Invalid("logins fail per account, not per device".into()));
+                }
                 let phone = self.scoped(scope)?.map(|account| account.phone.clone());
                 world.faults.add(LoginFailure { reason, count, phone, code, expire });
                 Ok(0)

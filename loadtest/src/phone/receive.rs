@@ -80,10 +80,9 @@ pub(crate) fn message(
                 tracing::warn!(%error, id, "a phone cannot decrypt a message");
                 let unreadable = Recognised { kind: "undecryptable", ..Recognised::default() };
                 record(world, target, &inbound.into(), &id, unreadable, None);
-                if target.agent().behaviour.is_some() {
-                    if let Err(error) = retry::ask(world, target, inbound, &id) {
-                        tracing::warn!(%error, id, "cannot ask for a retry");
-                    }
+                let acts = target.agent().behaviour.is_some();
+                if acts && let Err(error) = retry::ask(world, target, inbound, &id) {
+                    tracing::warn!(%error, id, "cannot ask for a retry");
                 }
                 return;
             }

@@ -36,18 +36,27 @@ pub(super) fn relay(session: &Session, node: &NodeRef<'_>, to: &Jid) {
     let shared: Vec<Node> = node.get_children_by_tag("enc").map(NodeRef::to_owned).collect();
     if let Some(participant) = jid(node, "participant") {
         // Sent again, to the one device that asked for it.
-        if let Some(account) = session.world.directory.find(&participant) {
+        let group = session.world.groups.get(to.user.as_str()).map(|group| group.value().clone());
+        let account = session.world.directory.find(&participant);
+        let member = |account: &Arc<Account>| group.is_none_or(|group| group.info().has(&account.phone));
+        if let Some(account) = account.filter(member) {
             one(session, node, to, &account, participant.device, shared);
         }
         return;
     }
-    for account in audience(session, node, to, &pairwise) {
+    // A status sent again names the devices that asked for it.
+    let again = to.server == Server::Broadcast && !first_time(session, node);
+    for account in audience(session, to, &pairwise) {
         let own = Arc::ptr_eq(&account, &session.account);
         for device in std::iter::once(0).chain(deliver::all_device_ids(&account)) {
             if own && device == session.device {
                 continue;
             }
-            let mut encs = pairwise.remove(&(account.phone.clone(), device)).unwrap_or_default();
+            let named = pairwise.remove(&(account.phone.clone(), device));
+            if again && named.is_none() {
+                continue;
+            }
+            let mut encs = named.unwrap_or_default();
             encs.extend(shared.iter().cloned());
             one(session, node, to, &account, device, encs);
         }
@@ -96,29 +105,28 @@ fn pairwise(session: &Session, node: &NodeRef<'_>) -> HashMap<(String, u16), Vec
     found
 }
 
-/// Members of the group, or everybody a status of this account ever had a participant entry for. A status
-/// that comes again is for the participants only who asked for it.
-fn audience(
-    session: &Session,
-    node: &NodeRef<'_>,
-    to: &Jid,
-    pairwise: &HashMap<(String, u16), Vec<Node>>,
-) -> Vec<Arc<Account>> {
-    let directory = &session.world.directory;
-    let group = session.world.groups.get(to.user.as_str()).map(|group| group.value().clone());
-    if let Some(group) = group {
-        return group.info().members.iter().filter_map(|member| directory.phone(&member.phone)).collect();
-    }
+/// Whether the account has not sent a status with this id before.
+fn first_time(session: &Session, node: &NodeRef<'_>) -> bool {
     let id = text(node, "id").unwrap_or_default();
     let mut state = session.account.state();
     if state.status_ids.iter().any(|known| *known == id) {
-        drop(state);
-        return pairwise.keys().filter_map(|(phone, _)| directory.phone(phone)).collect();
+        return false;
     }
     state.status_ids.push_back(id.into_owned());
     if state.status_ids.len() > MAX_STATUS_IDS {
         state.status_ids.pop_front();
     }
+    true
+}
+
+/// Members of the group, or everybody a status of this account ever had a participant entry for.
+fn audience(session: &Session, to: &Jid, pairwise: &HashMap<(String, u16), Vec<Node>>) -> Vec<Arc<Account>> {
+    let directory = &session.world.directory;
+    let group = session.world.groups.get(to.user.as_str()).map(|group| group.value().clone());
+    if let Some(group) = group {
+        return group.info().members.iter().filter_map(|member| directory.phone(&member.phone)).collect();
+    }
+    let mut state = session.account.state();
     state.status_audience.extend(pairwise.keys().map(|(phone, _)| phone.clone()));
     state.status_audience.iter().filter_map(|phone| directory.phone(phone)).collect()
 }
