@@ -83,6 +83,48 @@ async fn a_script_can_pair_and_talk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_orders_and_lifts_faults() {
+    let simulator = simulator().await;
+    let addr = simulator.addr();
+    let (mut ana, paired) = TestClient::paired(&simulator, None).await;
+    let contact = post(addr, "/admin/contacts", &json!({})).await["phone"].clone();
+    let of = |mut fault: Value| {
+        fault["phone"] = paired.phone.clone().into();
+        fault
+    };
+    let orders = [
+        of(json!({ "kind": "latency", "latencyMs": 3, "jitterMs": 1 })),
+        of(json!({ "kind": "duplicate", "probability": 0.5, "next": 2, "device": 1 })),
+        json!({ "kind": "reorder", "probability": 0.0, "next": 4 }),
+        json!({ "kind": "corrupt", "next": 2, "phone": contact }),
+        of(json!({ "kind": "halfOpen" })),
+    ];
+    for order in &orders {
+        post(addr, "/admin/faults", order).await;
+    }
+    let standing = get(addr, "/admin/faults").await;
+    assert_eq!(standing["used"]["halfOpen"], 1);
+    let standing = standing["orders"].as_array().expect("orders").clone();
+    assert_eq!(standing.len(), orders.len());
+    for order in &orders {
+        // A fault of all devices is reported with the device that it struck.
+        let same = |standing: &Value| {
+            let order = order.as_object().expect("object");
+            order.iter().all(|(key, value)| standing[key] == *value)
+        };
+        assert!(standing.iter().any(same), "{order} is not in {standing:?}");
+    }
+    let (status, _) = http(addr, "DELETE", "/admin/faults", "text/plain", b"").await;
+    assert_eq!(status, 200);
+    assert_eq!(get(addr, "/admin/faults").await["orders"], json!([]));
+    let steps = json!([{ "afterMs": 0, "fault": of(json!({ "kind": "drop" })) }]);
+    assert_eq!(post(addr, "/admin/scenario", &steps).await["steps"], 1);
+    ana.connected().await;
+    let (status, _) = http(addr, "POST", "/admin/faults", "application/json", b"{\"kind\":\"storm\"}").await;
+    assert_eq!(status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn media_comes_back_as_it_was_uploaded() {
     let simulator = simulator().await;
     let addr = simulator.addr();

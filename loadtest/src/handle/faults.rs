@@ -39,7 +39,7 @@ impl Handle {
 
     /// Faults that stand, and how often each kind has struck.
     pub fn faults(&self) -> StandingFaults {
-        self.world.faults.standing()
+        self.world.faults.standing(self.orders())
     }
 
     /// Runs the steps of a scenario by the clock, beside whatever else happens, until the simulator stops.
@@ -69,6 +69,41 @@ impl Handle {
                 }
             }
         });
+    }
+
+    fn orders(&self) -> Vec<FaultOrder> {
+        let order = |phone: Option<&str>, device, fault| FaultOrder {
+            scope: Scope { phone: phone.map(str::to_owned), device, share: None },
+            fault,
+        };
+        let mut orders: Vec<_> =
+            self.world.conditions.standing().map(|fault| order(None, None, fault)).collect();
+        let global = self.world.latency.get().filter(|delay| *delay != (0, 0));
+        orders.extend(
+            global.map(|(latency_ms, jitter_ms)| order(None, None, Fault::Latency { latency_ms, jitter_ms })),
+        );
+        for account in self.world.directory.all() {
+            let phone = Some(account.phone.as_str());
+            orders.extend(account.conditions.standing().map(|fault| order(phone, None, fault)));
+            let (deaf, corrupt) = {
+                let agent = account.agent();
+                (agent.deaf, agent.corrupt)
+            };
+            if deaf > 0 {
+                orders.push(order(phone, None, Fault::AskRetry { next: deaf }));
+            }
+            if corrupt > 0 {
+                orders.push(order(phone, None, Fault::Corrupt { next: corrupt }));
+            }
+            for device in account.state().devices.values() {
+                let id = Some(device.id);
+                orders.extend(device.conditions.standing().map(|fault| order(phone, id, fault)));
+                if device.outbox.link.as_ref().is_some_and(|link| link.silence.on()) {
+                    orders.push(order(phone, id, Fault::HalfOpen));
+                }
+            }
+        }
+        orders
     }
 
     fn strike(&self, scope: &Scope, fault: Fault) -> Result<usize> {

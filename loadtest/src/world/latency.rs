@@ -41,6 +41,12 @@ impl Latency {
         self.base_ms.load(Ordering::Relaxed) != UNSET
     }
 
+    /// Base and jitter in milliseconds; nothing when not set.
+    pub(crate) fn get(&self) -> Option<(u64, u64)> {
+        let base = self.base_ms.load(Ordering::Relaxed);
+        (base != UNSET).then(|| (base, self.jitter_ms.load(Ordering::Relaxed)))
+    }
+
     /// When a stanza handed over now may leave; `None` is at once.
     pub(crate) fn due(&self) -> Option<Instant> {
         let base = self.base_ms.load(Ordering::Relaxed);

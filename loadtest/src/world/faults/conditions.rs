@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::super::latency::Latency;
+use super::order::Fault;
+use crate::world::latency::Latency;
 
 /// One million: the unit of a probability.
 const CERTAIN: u32 = 1_000_000;
@@ -21,6 +22,13 @@ impl Odds {
         let per_million = (probability.clamp(0.0, 1.0) * f64::from(CERTAIN)) as u32;
         self.per_million.store(per_million, Ordering::Relaxed);
         self.next.store(next, Ordering::Relaxed);
+    }
+
+    /// Probability and number; nothing when it never happens.
+    fn get(&self) -> Option<(f64, u32)> {
+        let (per_million, next) =
+            (self.per_million.load(Ordering::Relaxed), self.next.load(Ordering::Relaxed));
+        (per_million > 0 || next > 0).then(|| (f64::from(per_million) / f64::from(CERTAIN), next))
     }
 
     /// Whether it happens now.
@@ -49,6 +57,17 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
+    /// What disturbs the network.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = Fault> {
+        let latency = self.latency.get();
+        let latency = latency.map(|(latency_ms, jitter_ms)| Fault::Latency { latency_ms, jitter_ms });
+        let reorder = self.reorder.get();
+        let reorder = reorder.map(|(probability, next)| Fault::Reorder { probability, next });
+        let duplicate = self.duplicate.get();
+        let duplicate = duplicate.map(|(probability, next)| Fault::Duplicate { probability, next });
+        [latency, reorder, duplicate].into_iter().flatten()
+    }
+
     /// Back to an undisturbed network.
     pub(crate) fn lift(&self) {
         self.latency.unset();

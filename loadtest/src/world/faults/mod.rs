@@ -13,6 +13,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use self::order::FaultOrder;
 use super::lock;
 
 /// A refusal of logins: `<failure reason="..."/>` instead of `<success/>`.
@@ -78,6 +79,9 @@ pub struct StandingFaults {
     pub connections: Option<ConnectRefusal>,
     /// Requests of the media host that will fail.
     pub media: Option<MediaFault>,
+    /// Faults of devices, accounts and contacts as they could be ordered now, those that are partly used up
+    /// with what is left of them.
+    pub orders: Vec<FaultOrder>,
     /// Strikes since the start, by kind.
     pub used: BTreeMap<&'static str, u64>,
 }
@@ -194,11 +198,12 @@ impl Faults {
     }
 
     /// What stands and what struck.
-    pub(crate) fn standing(&self) -> StandingFaults {
+    pub(crate) fn standing(&self, orders: Vec<FaultOrder>) -> StandingFaults {
         StandingFaults {
             logins: lock(&self.logins).iter().cloned().collect(),
             connections: lock(&self.connections).clone(),
             media: lock(&self.media).clone(),
+            orders,
             used: lock(&self.used).clone(),
         }
     }
