@@ -137,6 +137,7 @@ async fn a_retry_receipt_is_answered_over_a_fresh_session() {
     assert_eq!(ana.text().await.text, "one");
     ana.client.send_text(Jid::pn(contact.phone.as_str()), "answer").await.expect("send");
     received(&handle, &contact.phone, "text").await;
+    until("no message is left to come again", || (handle.stats().pending == 0).then_some(())).await;
     // The client loses its session: it cannot decrypt the next message and asks again.
     let store = ana.stop().await;
     for server in ["lid", "c.us"] {
