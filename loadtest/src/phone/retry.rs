@@ -1,6 +1,6 @@
 //! A simulated device asks for a message again.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use wacore_binary::{Jid, Node};
 
@@ -17,13 +17,21 @@ use crate::{
     },
 };
 
+/// Time before a repeated question. A client ignores one that comes while it still answers the last
+/// (whatsapp-rust 0.7.0), which no real phone is fast enough for.
+const PAUSE: Duration = Duration::from_millis(50);
+
+fn pause(count: u32) -> Duration {
+    if count > 1 { PAUSE } else { Duration::ZERO }
+}
+
 /// The phone asks the sending device to encrypt a message again, with keys for a fresh session; at most
 /// five times.
 pub(crate) fn ask(world: &World, from: &Account, inbound: &Inbound<'_>, id: &str) -> Result<()> {
     let Some(count) = from.agent().next_retry(id) else { return Ok(()) };
     let bundle = from.signal().retry_bundle()?;
     let stanza = receipt(from, 0, inbound, id, count, &bundle);
-    deliver::to_device(world, inbound.from, inbound.device, stanza);
+    deliver::later(world, inbound.from, inbound.device, stanza, pause(count));
     Ok(())
 }
 
@@ -43,7 +51,7 @@ pub(crate) fn ask_as_companion(
     let proof = from.state().devices.get(&device).map(Device::bundle);
     let bundle = Bundle { device_identity: proof.and_then(|bundle| bundle.device_identity), ..bundle };
     let stanza = receipt(from, device, inbound, id, count, &bundle);
-    deliver::to_device(world, inbound.from, inbound.device, stanza);
+    deliver::later(world, inbound.from, inbound.device, stanza, pause(count));
     Ok(())
 }
 

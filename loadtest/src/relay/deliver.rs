@@ -1,7 +1,8 @@
 //! Hands a stanza to a device: kept until confirmed where the protocol has confirmations.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use wacore_binary::Node;
 
 use crate::world::{World, account::Account, stats::count};
@@ -13,6 +14,11 @@ fn class(node: &Node) -> Option<&'static str> {
 
 /// Delivers to one companion device; unknown devices are ignored.
 pub(crate) fn to_device(world: &World, account: &Account, device: u16, node: Node) {
+    later(world, account, device, node, Duration::ZERO);
+}
+
+/// As [`to_device`], but not before `pause` is over; what follows on the connection waits too.
+pub(crate) fn later(world: &World, account: &Account, device: u16, node: Node, pause: Duration) {
     let class = class(&node);
     let id = node.attrs.get("id").map(|id| id.as_str().into_owned()).unwrap_or_default();
     let node = Arc::new(node);
@@ -24,7 +30,10 @@ pub(crate) fn to_device(world: &World, account: &Account, device: u16, node: Nod
         return count(&world.stats.dropped);
     }
     if let Some(link) = device.outbox.live_link() {
-        let due = world.due(account, &device.conditions);
+        let mut due = world.due(account, &device.conditions);
+        if !pause.is_zero() {
+            due = due.unwrap_or_else(Instant::now).checked_add(pause);
+        }
         if class == Some("message") {
             let scopes = [&*device.conditions, &account.conditions, &world.conditions];
             let late = scopes.iter().any(|scope| scope.reorder.strikes());
