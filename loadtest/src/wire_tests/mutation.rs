@@ -100,6 +100,13 @@ fn corpus() -> Vec<Node> {
         message(&group, vec![el("participants").children(fan_out.clone()).build(), enc("skmsg")]),
         message("status@broadcast", vec![el("participants").children(fan_out).build(), enc("skmsg")]),
         message(&contact, vec![enc("pkmsg"), leaf("device-identity", [1, 2])]),
+        el("message")
+            .attr("to", format!("{OWN}@s.whatsapp.net"))
+            .attr("id", "p")
+            .attr("category", "peer")
+            .children([enc("pkmsg")])
+            .build(),
+        query("disappearing_mode", "set", server, el("disappearing_mode").attr("duration", "86400").build()),
         el("receipt")
             .attr("to", &contact)
             .attr("id", "r")
@@ -460,7 +467,7 @@ fn the_corpus_reaches_every_kind_of_stanza() {
     }
     assert!(answers > 50, "{answers}");
     let stats = handle.stats();
-    assert_eq!((stats.messages_in, stats.unknown_queries), (4, 0));
+    assert_eq!((stats.messages_in, stats.unknown_queries), (5, 0));
     // The random ciphertexts are for nobody.
     assert!(stats.undecryptable > 0);
 }
