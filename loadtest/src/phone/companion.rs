@@ -130,8 +130,8 @@ pub(crate) fn receive(
             }
         }
         let received = match (&failed, recognised) {
-            (Some(_), _) => Some(receive::received(inbound, id, unreadable(), None)),
-            (None, Some(content)) => Some(receive::received(inbound, id, content, None)),
+            (Some(_), _) => Some(receive::received(&inbound.into(), id, unreadable(), None)),
+            (None, Some(content)) => Some(receive::received(&inbound.into(), id, content, None)),
             (None, None) => None,
         };
         if let Some(received) = received {

@@ -182,7 +182,7 @@ fn learn(signal: &mut Signal, inbound: &Inbound<'_>, message: &Message) -> Resul
 }
 
 /// Where a recorded message came from.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     from: &'a Account,
     device: u16,
     chat: &'a str,
@@ -203,13 +203,13 @@ fn record(
     media: Option<ReceivedMedia>,
 ) -> u64 {
     target.agent().sequences.observe(content.kind, content.text.as_deref());
-    let received = received(inbound, id, content, media);
+    let received = received(place, id, content, media);
     target.agent().record(received, world.options.max_received)
 }
 
 /// A message as it is recorded; its number is given by the list it goes to.
 pub(super) fn received(
-    inbound: &Inbound<'_>,
+    place: &Place<'_>,
     id: &str,
     content: Recognised,
     media: Option<ReceivedMedia>,
