@@ -57,6 +57,9 @@ pub(super) enum Mark<'a> {
     Set(&'a str),
 }
 
+/// What was read, with the mark of the same moment.
+type Marked<T> = (Option<String>, T);
+
 /// A record with its kind.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {
@@ -145,7 +148,7 @@ impl Redis {
         owner: Owner,
         kind: Kind,
         keys: &[Vec<u8>],
-    ) -> Result<(Option<String>, Vec<Option<Bytes>>), Error> {
+    ) -> Result<Marked<Vec<Option<Bytes>>>, Error> {
         if keys.is_empty() {
             return Ok((self.mark(owner).await?, Vec::new()));
         }
@@ -168,12 +171,12 @@ impl Redis {
         owner: Owner,
         kind: Kind,
         prefix: &[u8],
-    ) -> Result<(Option<String>, Vec<(Vec<u8>, Bytes)>), Error> {
+    ) -> Result<Marked<Vec<(Vec<u8>, Bytes)>>, Error> {
         let base = self.base(owner);
         let mut both = redis::pipe();
         both.atomic().get(format!("{base}:mark")).hgetall(format!("{base}:k:{kind}"));
         let mut connection = self.connection.clone();
-        let (mark, rows): (Option<String>, Vec<(Vec<u8>, Vec<u8>)>) =
+        let (mark, rows): (_, Vec<(Vec<u8>, Vec<u8>)>) =
             both.query_async(&mut connection).await.map_err(failed)?;
         let now = (self.clock)();
         let mut found = Vec::new();
