@@ -76,6 +76,19 @@ impl Handle {
         Ok(())
     }
 
+    /// Forgets the one-time pre-keys of a device, which learns of it when it asks for their digest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when there is no such device.
+    pub fn lose_pre_keys(&self, phone: &str, device: u16) -> Result<()> {
+        let account = self.account(phone)?;
+        let mut state = account.state();
+        let known = state.devices.get_mut(&device);
+        known.ok_or_else(|| Error::NotFound(format!("device {device} of {phone}")))?.one_time.clear();
+        Ok(())
+    }
+
     /// Pings the live devices of an account, or one of them; returns how many.
     ///
     /// # Errors
