@@ -50,6 +50,16 @@ fn the_command_line_holds_together() {
     Arguments::command().debug_assert();
 }
 
+#[test]
+fn a_history_is_chats_and_messages_of_each() {
+    let storm = |history| Arguments::try_parse_from(["loadtest", "pairing-storm", "--history", history]);
+    assert!(storm("100x50").is_ok());
+    for wrong in ["100", "0x5", "5x0", "x", "many"] {
+        let told = storm(wrong).expect_err(wrong).to_string();
+        assert!(told.contains("such as 100x50"), "{told}");
+    }
+}
+
 /// The commands that the README shows: in its code blocks, and between backticks.
 fn shown_commands() -> Vec<Vec<String>> {
     let readme = include_str!("../../README.md").replace("\\\n", " ");

@@ -29,6 +29,9 @@ pub async fn pair_all(world: &Arc<World>, noisy: usize) -> anyhow::Result<Vec<Ar
     let count = world.options.instances;
     let at_once = world.options.pairings_at_once.clamp(1, count.max(1));
     check_files(count)?;
+    if let Some(history) = &world.options.history {
+        world.phones.set_history(Some(history)).await?;
+    }
     let bar = world.progress.bar("pairing", count as u64);
     let one = |number: usize| {
         let bar = bar.clone();
@@ -84,6 +87,7 @@ async fn pair(world: &World, number: usize) -> anyhow::Result<Instance> {
         "instanceName": name,
         "integration": "WHATSAPP-BAILEYS",
         "qrcode": true,
+        "syncFullHistory": world.options.history.is_some(),
         "webhook": {
             "enabled": true,
             "url": world.webhook_url,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::api::{Call, Client, Endpoint};
 use crate::sequence::StreamCheck;
-use crate::{Behaviour, Handle, NewContact, Send};
+use crate::{Behaviour, Handle, History, NewContact, Send};
 
 /// Operates the phones of a simulator.
 #[derive(Clone)]
@@ -73,6 +73,20 @@ impl Phones {
                 text(&paired["phone"], "phone")
             }
         }
+    }
+
+    /// What phones hand over to devices that are linked from now on.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn set_history(&self, history: Option<&History>) -> anyhow::Result<()> {
+        match self {
+            Self::Here { handle, .. } => handle.set_history(history.cloned()),
+            Self::There(remote) => {
+                remote.call("POST", "/admin/history", &serde_json::to_string(&history)?).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Creates a contact; answers its number.

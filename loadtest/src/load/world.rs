@@ -14,6 +14,7 @@ use super::phones::Phones;
 use super::progress::Progress;
 use super::sampler::Samples;
 use super::stream::Stream;
+use crate::History;
 use crate::task::Tasks;
 
 /// How often the nodes are asked whether instances are open.
@@ -45,6 +46,8 @@ pub struct Options {
     /// Gives every send an idempotency key and tries again what failed. It costs the node a look-up per
     /// send.
     pub idempotent: bool,
+    /// What phones hand over when they are linked; the instances then ask for the full history.
+    pub history: Option<History>,
     /// Leaves the instances behind.
     pub keep: bool,
 }
@@ -62,6 +65,7 @@ impl Default for Options {
             sample: Duration::from_secs(1),
             webhook_failures: 0.0,
             idempotent: false,
+            history: None,
             keep: false,
         }
     }

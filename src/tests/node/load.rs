@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use wa_sim::History;
 use wa_sim::load::Options;
 use wa_sim::load::report::Report;
 use wa_sim::load::run::{NodesAt, Setup, SimulatorAt, run};
@@ -177,7 +178,10 @@ async fn every_scenario_tells_what_it_is_about() {
         (Scenario::PairingStorm, &["pairing-p99", "pairing-rate", "rss-per-instance"]),
     ];
     for (scenario, measures) in scenarios {
-        let report = run(setup(Options { instances: 3, ..Options::default() }), &scenario).await.unwrap();
+        let history = History { chats: 20, bootstrap: 10, recent: 10, ..History::default() };
+        let history = matches!(scenario, Scenario::PairingStorm).then_some(history);
+        let options = Options { instances: 3, history, ..Options::default() };
+        let report = run(setup(options), &scenario).await.unwrap();
         assert!(report.succeeded(), "{}", report.table());
         for name in measures {
             assert!(report.get(name).is_some(), "{name} is not in\n{}", report.table());

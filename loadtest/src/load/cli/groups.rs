@@ -8,6 +8,7 @@ use anyhow::ensure;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use crate::History;
 use crate::load::api::Endpoint;
 use crate::load::objective::{Objective, duration, rate};
 use crate::load::progress::Progress;
@@ -79,6 +80,10 @@ pub struct Fleet {
     /// Share of the webhooks, from 0 to 1, that are refused on purpose
     #[arg(long, value_name = "SHARE", value_parser = rate, default_value = "0")]
     webhook_failures: f64,
+    /// Chats and messages of each that a phone hands over when it is linked, such as 100x50; the instances
+    /// then ask for the full history
+    #[arg(long, value_name = "CHATSxMESSAGES", value_parser = history)]
+    history: Option<History>,
     /// What has not arrived after this much silence is lost
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "15s")]
     silence: Duration,
@@ -159,6 +164,7 @@ impl Common {
             sample: sample.max(Duration::from_millis(10)),
             webhook_failures: fleet.webhook_failures,
             idempotent: fleet.idempotency_keys || trying,
+            history: fleet.history,
             keep: fleet.keep,
         };
         Ok(Setup {
@@ -176,6 +182,19 @@ impl Common {
             progress,
         })
     }
+}
+
+/// Messages of a chat that come with the first part of a history.
+const BOOTSTRAP: u32 = 10;
+
+fn history(text: &str) -> Result<History, String> {
+    let numbers =
+        text.split_once('x').and_then(|(chats, each)| Some((chats.parse().ok()?, each.parse().ok()?)));
+    let Some((chats @ 1.., messages @ 1..)) = numbers else {
+        return Err("expected chats and messages of each, such as 100x50".to_owned());
+    };
+    let bootstrap = BOOTSTRAP.min(messages);
+    Ok(History { chats, bootstrap, recent: messages - bootstrap, ..History::default() })
 }
 
 /// The command line, without the key.
