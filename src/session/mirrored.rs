@@ -275,6 +275,7 @@ impl Store for Mirrored {
             Err(Error::Unavailable(error)) => self.failed(&lane, &error),
             answer => answer?,
         }
+        self.lanes.remove_if(&owner.instance, |_, known| Arc::ptr_eq(known, &lane));
         Ok(())
     }
 }
