@@ -16,6 +16,7 @@ use super::intake::Intake;
 use super::transport::Trouble;
 use crate::channel::{Channel, End, Error, Messages, Numbers, Pairing, Presence, Seat, Signal, Unsupported};
 use crate::domain::Jid;
+use crate::session::{Batch, Owner, Store};
 
 /// How long a graceful end may take: what is under way is flushed.
 const STOP: Duration = Duration::from_secs(10);
@@ -116,15 +117,30 @@ pub struct Connection {
     pub(super) context: Arc<Context>,
     client: Arc<Client>,
     bot: Mutex<Option<Bot>>,
+    store: Arc<dyn Store>,
 }
 
 impl Connection {
-    pub(super) fn new(context: Arc<Context>, bot: Bot) -> Self {
+    pub(super) fn new(context: Arc<Context>, bot: Bot, store: Arc<dyn Store>) -> Self {
         let client = bot.client();
         let _ = context.client.set(Arc::downgrade(&client));
         // WhatsApp ends the connection right after linking, perhaps before the library tells of it.
         context.reconnect(client.pn().is_none());
-        Self { context, client, bot: Mutex::new(Some(bot)) }
+        Self { context, client, bot: Mutex::new(Some(bot)), store }
+    }
+
+    /// Waits for the relaxed writes too: after a graceful stop there may be no writer for them.
+    async fn flush(&self) {
+        let owner = Owner { instance: self.context.seat.instance, fence: self.context.seat.fence };
+        match tokio::time::timeout(STOP, self.store.apply(owner, Batch::default())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(instance = %self.context.seat.name, %error, "the session could not be flushed");
+            }
+            Err(_) => {
+                tracing::warn!(instance = %self.context.seat.name, "the session was not flushed in time");
+            }
+        }
     }
 
     /// What a future answers, unless the connection or the time ends before.
@@ -178,6 +194,7 @@ impl Channel for Connection {
         if end != Some(End::Fenced) {
             // Also after an end that was not asked for: what the library still holds is flushed.
             let _ = tokio::time::timeout(STOP, self.client.disconnect()).await;
+            self.flush().await;
         }
         self.context.over.cancel();
         end.unwrap_or_else(|| {

@@ -129,7 +129,7 @@ impl channel::Factory for Factory {
         }
         let bot = builder.build().await.map_err(|error| Error::Unavailable(error.into()))?;
         (self.spawn)(Box::pin(intake::drain(Arc::clone(&context), items)));
-        Ok(Arc::new(Connection::new(context, bot)))
+        Ok(Arc::new(Connection::new(context, bot, Arc::clone(&self.store))))
     }
 
     async fn wipe(&self, instance: InstanceId, fence: Fence) -> Result<(), Error> {
