@@ -1,41 +1,26 @@
 //! Records in memory, for tests and for nodes that keep nothing.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Batch, Change, Error, Kind, Owner, Store};
+use super::records::Records;
+use super::{Batch, Error, Kind, Owner, Store};
 use crate::domain::{Fence, InstanceId};
-
-/// After so many records with an end, those past theirs are removed.
-const SWEEP: usize = 1024;
 
 /// A store that lives as long as the process.
 pub struct Memory {
-    instances: Mutex<HashMap<InstanceId, Records>>,
+    instances: Mutex<HashMap<InstanceId, Kept>>,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
 
 #[derive(Default)]
-struct Records {
+struct Kept {
     /// The newest claim that wrote; it outlives the records.
     fence: Fence,
-    kinds: HashMap<Kind, BTreeMap<Vec<u8>, Record>>,
-    ending: usize,
-}
-
-struct Record {
-    value: Bytes,
-    expires_at: Option<i64>,
-}
-
-impl Record {
-    fn at(&self, now: i64) -> Option<&Bytes> {
-        self.expires_at.is_none_or(|end| end > now).then_some(&self.value)
-    }
+    records: Records,
 }
 
 impl Memory {
@@ -45,22 +30,17 @@ impl Memory {
         Self { instances: Mutex::default(), clock }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<InstanceId, Records>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<InstanceId, Kept>> {
         self.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read<T>(
-        &self,
-        owner: Owner,
-        kind: Kind,
-        read: impl Fn(&BTreeMap<Vec<u8>, Record>, i64) -> T,
-    ) -> Option<T> {
+    fn read<T: Default>(&self, owner: Owner, read: impl Fn(&Records, i64) -> T) -> T {
         let now = (self.clock)();
-        self.lock().get(&owner.instance)?.kinds.get(kind).map(|records| read(records, now))
+        self.lock().get(&owner.instance).map(|kept| read(&kept.records, now)).unwrap_or_default()
     }
 }
 
-impl Records {
+impl Kept {
     fn accept(&mut self, fence: Fence) -> Result<(), Error> {
         if fence < self.fence {
             return Err(Error::Fenced);
@@ -68,29 +48,12 @@ impl Records {
         self.fence = fence;
         Ok(())
     }
-
-    fn change(&mut self, change: Change) {
-        match change {
-            Change::Put { kind, key, value, expires_at } => {
-                self.ending += usize::from(expires_at.is_some());
-                self.kinds.entry(kind).or_default().insert(key, Record { value, expires_at });
-            }
-            Change::Delete { kind, key } => {
-                if let Some(records) = self.kinds.get_mut(kind) {
-                    records.remove(&key);
-                }
-            }
-            Change::Clear { kind } => {
-                self.kinds.remove(kind);
-            }
-        }
-    }
 }
 
 #[async_trait]
 impl Store for Memory {
     async fn get(&self, owner: Owner, kind: Kind, key: &[u8]) -> Result<Option<Bytes>, Error> {
-        Ok(self.read(owner, kind, |records, now| records.get(key)?.at(now).cloned()).flatten())
+        Ok(self.read(owner, |records, now| records.get(kind, key, now)))
     }
 
     async fn get_many(
@@ -99,41 +62,31 @@ impl Store for Memory {
         kind: Kind,
         keys: &[Vec<u8>],
     ) -> Result<Vec<Option<Bytes>>, Error> {
-        let found = self.read(owner, kind, |records, now| {
-            keys.iter().map(|key| records.get(key)?.at(now).cloned()).collect()
-        });
-        Ok(found.unwrap_or_else(|| vec![None; keys.len()]))
+        let mut found: Vec<_> =
+            self.read(owner, |records, now| keys.iter().map(|key| records.get(kind, key, now)).collect());
+        found.resize(keys.len(), None);
+        Ok(found)
     }
 
     async fn scan(&self, owner: Owner, kind: Kind, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Bytes)>, Error> {
-        let found = self.read(owner, kind, |records, now| {
-            records
-                .range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded))
-                .take_while(|(key, _)| key.starts_with(prefix))
-                .filter_map(|(key, record)| Some((key.clone(), record.at(now)?.clone())))
-                .collect()
-        });
-        Ok(found.unwrap_or_default())
+        Ok(self.read(owner, |records, now| records.scan(kind, prefix, now)))
     }
 
     async fn apply(&self, owner: Owner, batch: Batch) -> Result<(), Error> {
         let now = (self.clock)();
         let mut instances = self.lock();
-        let records = instances.entry(owner.instance).or_default();
-        records.accept(owner.fence)?;
-        batch.changes.into_iter().for_each(|change| records.change(change));
-        if records.ending >= SWEEP {
-            records.ending = 0;
-            records.kinds.values_mut().for_each(|kind| kind.retain(|_, record| record.at(now).is_some()));
-        }
+        let kept = instances.entry(owner.instance).or_default();
+        kept.accept(owner.fence)?;
+        batch.changes.into_iter().for_each(|change| kept.records.change(change));
+        kept.records.sweep(now);
         Ok(())
     }
 
     async fn destroy(&self, owner: Owner) -> Result<(), Error> {
         let mut instances = self.lock();
-        let records = instances.entry(owner.instance).or_default();
-        records.accept(owner.fence)?;
-        records.kinds = HashMap::new();
+        let kept = instances.entry(owner.instance).or_default();
+        kept.accept(owner.fence)?;
+        kept.records = Records::default();
         Ok(())
     }
 }

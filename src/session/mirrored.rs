@@ -6,9 +6,10 @@
 //! the database has: a Redis that comes back empty or old is seen at the first read, and seeded
 //! again from the database. While it is out of reach, the database answers.
 //!
-//! So losing Redis costs no session, and costs time only.
+//! So losing Redis costs no session, and costs time only. When it comes back empty, a few instances at a
+//! time are seeded, as they are used; the database answers for those that wait.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
-use tokio::sync;
+use tokio::sync::{self, Semaphore};
 use tokio::time::Instant;
 
 use super::redis::{Answer, Mark, Redis};
@@ -27,8 +28,20 @@ use crate::domain::{Fence, InstanceId};
 
 /// The mark's key space in the database.
 const MARK: Kind = "mark";
-/// How long a Redis that failed is left alone.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How this store treats a Redis that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long it is left alone; an instance that waits for its seed waits as long.
+    pub pause: Duration,
+    /// Instances that are seeded at the same time. Each reads all its records from the database.
+    pub seeds: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { pause: Duration::from_secs(1), seeds: 8 }
+    }
+}
 
 /// A store in both.
 pub struct Mirrored {
@@ -36,9 +49,13 @@ pub struct Mirrored {
     sql: Sql,
     behind: WriteBehind,
     lanes: DashMap<InstanceId, Arc<Lane>>,
+    pub(super) seeds: Semaphore,
+    pause: Duration,
     began: Instant,
     /// Milliseconds since `began` until which Redis is left alone, after it failed anybody.
     paused_until: AtomicI64,
+    /// Whether it was said that Redis cannot be used, and not yet that it can.
+    out: AtomicBool,
 }
 
 /// What is known of Redis about one instance.
@@ -54,6 +71,8 @@ struct Lane {
 struct State {
     /// The mark that both had when Redis was last found to be complete; `None`: it is not believed.
     seen: Option<String>,
+    /// Milliseconds since the store began until which the instance waits for its seed.
+    waits_until: i64,
     /// Number of the last mark that this owner handed out.
     issued: u64,
     /// Number of the last one that is in both.
@@ -99,9 +118,18 @@ impl Lane {
 impl Mirrored {
     /// Over a database and a Redis; `behind` is before the same `sql`.
     #[must_use]
-    pub fn new(redis: Redis, sql: Sql, behind: WriteBehind) -> Self {
-        let (lanes, began) = (DashMap::new(), Instant::now());
-        Self { redis, sql, behind, lanes, began, paused_until: AtomicI64::new(0) }
+    pub fn new(redis: Redis, sql: Sql, behind: WriteBehind, options: Options) -> Self {
+        Self {
+            redis,
+            sql,
+            behind,
+            lanes: DashMap::new(),
+            seeds: Semaphore::new(options.seeds),
+            pause: options.pause,
+            began: Instant::now(),
+            paused_until: AtomicI64::new(0),
+            out: AtomicBool::new(false),
+        }
     }
 
     fn lane(&self, owner: Owner) -> Result<Arc<Lane>, Error> {
@@ -123,13 +151,25 @@ impl Mirrored {
         i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Redis failed, or is not complete.
-    fn failed(&self, lane: &Lane, why: &dyn std::fmt::Display) {
+    /// When what is put off now may be tried again.
+    fn later(&self) -> i64 {
+        self.elapsed().saturating_add(i64::try_from(self.pause.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Redis failed. Said once, until it works again.
+    fn failed(&self, lane: &Lane, why: &Error) {
         lane.distrust();
-        let pause = i64::try_from(PAUSE.as_millis()).unwrap_or(i64::MAX);
-        let until = self.elapsed().saturating_add(pause);
-        if self.paused_until.swap(until, Ordering::Relaxed) <= self.elapsed() {
-            tracing::warn!(%why, "sessions are read from the database: Redis cannot be used");
+        self.paused_until.store(self.later(), Ordering::Relaxed);
+        if !self.out.swap(true, Ordering::Relaxed) {
+            let cause = std::error::Error::source(why).map(ToString::to_string);
+            tracing::warn!(%why, cause, "sessions are read from the database: Redis cannot be used");
+        }
+    }
+
+    /// Redis did all that was asked of it.
+    fn works(&self) {
+        if self.out.swap(false, Ordering::Relaxed) {
+            tracing::info!("Redis can be used again: sessions are read from it");
         }
     }
 
@@ -138,40 +178,43 @@ impl Mirrored {
         if lane.is_trusted() {
             return true;
         }
-        if self.elapsed() < self.paused_until.load(Ordering::Relaxed) {
+        let until = self.paused_until.load(Ordering::Relaxed).max(lane.state().waits_until);
+        if self.elapsed() < until {
             return false;
         }
         let _order = lane.order.lock().await;
         if lane.is_trusted() {
             return true;
         }
-        match self.reconcile(lane, owner).await {
-            Ok(complete) => complete,
-            Err(error) => {
-                self.failed(lane, &error);
-                false
-            }
-        }
+        // What the database says against it is said again to whoever asks that now.
+        self.reconcile(lane, owner).await.unwrap_or(false)
     }
 
     /// Compares the marks, and seeds Redis where they differ.
     async fn reconcile(&self, lane: &Lane, owner: Owner) -> Result<bool, Error> {
         let kept = self.behind.get(owner, MARK, &[]).await?;
         let kept = kept.map(|mark| String::from_utf8_lossy(&mark).into_owned());
-        let cached = self.redis.mark(owner).await?;
+        let cached = self.redis.mark(owner).await.inspect_err(|error| self.failed(lane, error))?;
         if kept.is_some() && kept == cached {
             lane.state().seen = kept;
+            self.works();
             return Ok(true);
         }
+        let Ok(_seed) = self.seeds.try_acquire() else {
+            lane.state().waits_until = self.later();
+            return Ok(false);
+        };
         let (number, mark) = lane.issue();
         let put = mark_put(&mark);
         self.behind.apply(owner, Batch { changes: vec![put], durability: Durability::Durable }).await?;
         let records = self.sql.all(owner).await?;
-        match self.redis.seed(owner, &records, &mark).await? {
+        let seeded = self.redis.seed(owner, &records, &mark).await;
+        match seeded.inspect_err(|error| self.failed(lane, error))? {
             Answer::Done => {
                 tracing::debug!(instance = %owner.instance, records = records.len(), "Redis is seeded");
                 lane.confirm(number);
                 lane.state().seen = Some(mark);
+                self.works();
                 Ok(true)
             }
             Answer::Fenced => Err(Error::Fenced),
@@ -272,7 +315,7 @@ impl Store for Mirrored {
         self.behind.destroy(owner).await?;
         // What stays in a Redis that cannot be reached has a mark that the database has not.
         match self.redis.destroy(owner).await {
-            Err(Error::Unavailable(error)) => self.failed(&lane, &error),
+            Err(error @ Error::Unavailable(_)) => self.failed(&lane, &error),
             answer => answer?,
         }
         self.lanes.remove_if(&owner.instance, |_, known| Arc::ptr_eq(known, &lane));

@@ -6,7 +6,9 @@
 pub mod conformance;
 pub mod memory;
 pub mod mirrored;
+pub mod object;
 mod overlay;
+mod records;
 pub mod redis;
 pub mod sealed;
 pub mod sql;

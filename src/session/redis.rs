@@ -11,17 +11,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Buf as _, Bytes};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{RedisError, Script, ScriptInvocation};
 
 use super::{Batch, Change, Error, Kind, Owner, Store};
+use crate::redis_link::Link;
 
-/// How long one command may take.
-const ANSWER: Duration = Duration::from_secs(2);
-/// Longest pause between attempts to connect again.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Tries of one attempt to connect again; the next command begins another.
-const TRIES: usize = 2;
+/// How long one command of this store should be let take.
+pub const ANSWER: Duration = Duration::from_secs(2);
 /// Most records of a seed that are written together.
 const TOGETHER: usize = 256;
 
@@ -76,29 +72,17 @@ pub struct Record {
 /// A store in Redis.
 #[derive(Clone)]
 pub struct Redis {
-    connection: ConnectionManager,
+    link: Link,
     prefix: Arc<str>,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
 
 impl Redis {
-    /// Connects when it is first used. `clock` tells wall time in unix milliseconds; all keys begin
-    /// with `prefix`.
-    ///
-    /// # Errors
-    /// When the URL cannot be used.
-    pub fn new(
-        url: &str,
-        prefix: &str,
-        clock: Arc<dyn Fn() -> i64 + Send + Sync>,
-    ) -> Result<Self, RedisError> {
-        let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(ANSWER))
-            .set_connection_timeout(Some(ANSWER))
-            .set_max_delay(PAUSE)
-            .set_number_of_retries(TRIES);
-        let connection = ConnectionManager::new_lazy_with_config(redis::Client::open(url)?, config)?;
-        Ok(Self { connection, prefix: prefix.into(), clock })
+    /// Records behind a link; `clock` tells wall time in unix milliseconds, all keys begin with
+    /// `prefix`.
+    #[must_use]
+    pub fn new(link: Link, prefix: &str, clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
+        Self { link, prefix: prefix.into(), clock }
     }
 
     fn base(&self, owner: Owner) -> String {
@@ -106,8 +90,8 @@ impl Redis {
     }
 
     async fn run(&self, invocation: &ScriptInvocation<'_>) -> Result<Answer, Error> {
-        let mut connection = self.connection.clone();
-        match invocation.invoke_async::<i64>(&mut connection).await.map_err(failed)? {
+        let mut link = self.link.clone();
+        match invocation.invoke_async::<i64>(&mut link).await.map_err(failed)? {
             0 => Ok(Answer::Done),
             1 => Ok(Answer::Fenced),
             _ => Ok(Answer::Unmarked),
@@ -156,9 +140,9 @@ impl Redis {
         let mut both = redis::pipe();
         both.atomic().get(format!("{base}:mark"));
         both.cmd("HMGET").arg(format!("{base}:k:{kind}")).arg(keys);
-        let mut connection = self.connection.clone();
+        let mut link = self.link.clone();
         let (mark, values): (Option<String>, Vec<Option<Vec<u8>>>) =
-            both.query_async(&mut connection).await.map_err(failed)?;
+            both.query_async(&mut link).await.map_err(failed)?;
         let now = (self.clock)();
         let live = |value: Option<Vec<u8>>| value.map(|value| decode(value, now)).transpose();
         let values: Result<Vec<_>, _> = values.into_iter().map(live).collect();
@@ -175,9 +159,8 @@ impl Redis {
         let base = self.base(owner);
         let mut both = redis::pipe();
         both.atomic().get(format!("{base}:mark")).hgetall(format!("{base}:k:{kind}"));
-        let mut connection = self.connection.clone();
-        let (mark, rows): (_, Vec<(Vec<u8>, Vec<u8>)>) =
-            both.query_async(&mut connection).await.map_err(failed)?;
+        let mut link = self.link.clone();
+        let (mark, rows): (_, Vec<(Vec<u8>, Vec<u8>)>) = both.query_async(&mut link).await.map_err(failed)?;
         let now = (self.clock)();
         let mut found = Vec::new();
         for (key, value) in rows.into_iter().filter(|(key, _)| key.starts_with(prefix)) {
@@ -191,9 +174,9 @@ impl Redis {
 
     /// The mark.
     pub(super) async fn mark(&self, owner: Owner) -> Result<Option<String>, Error> {
-        let mut connection = self.connection.clone();
+        let mut link = self.link.clone();
         let key = format!("{}:mark", self.base(owner));
-        redis::cmd("GET").arg(key).query_async(&mut connection).await.map_err(failed)
+        redis::cmd("GET").arg(key).query_async(&mut link).await.map_err(failed)
     }
 
     /// Replaces everything by these records; the mark comes last.

@@ -1,22 +1,27 @@
 //! What the store in both promises when Redis is lost, comes back empty, or comes back old.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::redis_server::RedisServer;
-use super::support::{InSql, spawner};
+use super::support::{InSql, link, spawner};
 use crate::session::conformance::{Harness as _, put};
-use crate::session::mirrored::Mirrored;
+use crate::session::mirrored::{Mirrored, Options};
 use crate::session::redis::Redis;
 use crate::session::write_behind::{self, WriteBehind};
 use crate::session::{Batch, Durability, Error, Owner, Store};
 
 /// A store over this Redis and the harness's database.
 pub(super) fn over(harness: &InSql, redis: &RedisServer) -> Arc<dyn Store> {
-    let cache = Redis::new(&redis.url, "test", harness.clock()).unwrap();
+    store(harness, redis, Options::default())
+}
+
+fn store(harness: &InSql, redis: &RedisServer, mirrored: Options) -> Arc<Mirrored> {
+    let cache = Redis::new(link(&redis.url), "test", harness.clock());
     let sql = harness.sql();
     let options = write_behind::Options::default();
     let behind = WriteBehind::new(Arc::new(sql.clone()), options, harness.clock(), spawner());
-    Arc::new(Mirrored::new(cache, sql, behind))
+    Arc::new(Mirrored::new(cache, sql, behind, mirrored))
 }
 
 async fn write(store: &Arc<dyn Store>, owner: Owner, key: &str, durability: Durability) {
@@ -31,7 +36,7 @@ async fn keys(store: &Arc<dyn Store>, owner: Owner) -> Vec<String> {
 
 /// What Redis alone has.
 async fn cached(harness: &InSql, redis: &RedisServer, owner: Owner) -> Vec<String> {
-    let alone: Arc<dyn Store> = Arc::new(Redis::new(&redis.url, "test", harness.clock()).unwrap());
+    let alone: Arc<dyn Store> = Arc::new(Redis::new(link(&redis.url), "test", harness.clock()));
     keys(&alone, owner).await
 }
 
@@ -98,4 +103,98 @@ async fn the_next_owner_believes_redis_only_with_the_mark_of_the_database() {
     let third = harness.claim(second).await;
     let heir = over(&harness, &redis);
     assert_eq!(keys(&heir, third).await, ["a", "b", "c"]);
+}
+
+/// Waits until Redis has a key of every owner, while every answer is right.
+async fn seeded(store: &Arc<dyn Store>, owners: &[Owner], harness: &InSql, redis: &RedisServer) {
+    let all = async {
+        for owner in owners {
+            while cached(harness, redis, *owner).await != ["a"] {
+                assert_eq!(keys(store, *owner).await, ["a"]);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_instances_a_few_are_seeded_at_once_and_the_database_answers_for_the_rest() {
+    let (harness, redis) = (InSql::new().await, RedisServer::start().await);
+    let options = Options { pause: Duration::from_millis(20), seeds: 2 };
+    let mirrored = store(&harness, &redis, options);
+    let store: Arc<dyn Store> = Arc::clone(&mirrored) as _;
+    let mut owners = Vec::new();
+    for _ in 0..40 {
+        let owner = harness.instance().await;
+        write(&store, owner, "a", Durability::Durable).await;
+        owners.push(owner);
+    }
+    seeded(&store, &owners, &harness, &redis).await;
+
+    redis.command("FLUSHALL").await.unwrap();
+    let others = mirrored.seeds.acquire_many(2).await.unwrap();
+    for owner in &owners {
+        assert_eq!(keys(&store, *owner).await, ["a"]);
+        assert!(cached(&harness, &redis, *owner).await.is_empty(), "seeded, though two others are");
+    }
+    write(&store, owners[0], "a", Durability::Durable).await;
+    drop(others);
+    let reads = owners.iter().map(|owner| keys(&store, *owner));
+    assert!(futures::future::join_all(reads).await.iter().all(|found| found == &["a"]));
+    seeded(&store, &owners, &harness, &redis).await;
+}
+
+/// Keeps what is logged about Redis.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Said {
+    fn times(&self, text: &str) -> usize {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().matches(text).count()
+    }
+}
+
+// On one thread, where the log is kept.
+#[tokio::test]
+async fn an_outage_of_redis_is_said_once_and_so_is_its_end() {
+    let said = Said::default();
+    let writer = said.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let _log = tracing::subscriber::set_default(log);
+    let (harness, mut redis) = (InSql::new().await, RedisServer::start().await);
+    let pause = Duration::from_millis(10);
+    let store: Arc<dyn Store> = store(&harness, &redis, Options { pause, ..Options::default() });
+    let owners = [harness.instance().await, harness.instance().await];
+    for outage in 1..=2 {
+        for owner in owners {
+            write(&store, owner, "a", Durability::Durable).await;
+        }
+        seeded(&store, &owners, &harness, &redis).await;
+        redis.stop();
+        // Many pauses, each with an attempt behind it.
+        let began = tokio::time::Instant::now();
+        while began.elapsed() < 30 * pause {
+            for owner in owners {
+                assert_eq!(keys(&store, owner).await, ["a"]);
+            }
+            tokio::time::sleep(pause / 2).await;
+        }
+        assert_eq!(said.times("Redis cannot be used"), outage);
+        assert_eq!(said.times("Redis can be used again"), outage - 1);
+        redis.start_again().await;
+        seeded(&store, &owners, &harness, &redis).await;
+        assert_eq!(said.times("Redis cannot be used"), outage);
+        assert_eq!(said.times("Redis can be used again"), outage);
+    }
 }

@@ -1,9 +1,13 @@
 //! The suite and the model over every store, and what only one store promises.
 
+mod forms;
 mod mirrored;
 mod model;
+mod object;
 #[path = "../../tests/support/services/redis.rs"]
 mod redis_server;
+#[path = "../../tests/support/services/s3.rs"]
+mod s3_server;
 mod sealing;
 mod support;
 mod waiting;
@@ -15,7 +19,7 @@ use super::conformance::{Harness as _, suite};
 use super::redis::Redis;
 use super::sealed::{Key, Keys, Sealed};
 use redis_server::RedisServer;
-use support::{InMemory, InSql, spawner};
+use support::{InMemory, InSql, link, spawner};
 
 fn keys() -> Keys {
     Keys { current: Key::new([1; 32]), previous: None, accept_unsealed: false }
@@ -54,7 +58,7 @@ async fn sealed_write_behind_over_sql_conforms() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_conforms() {
     let redis = RedisServer::start().await;
-    let cache = |_, clock| -> Arc<dyn Store> { Arc::new(Redis::new(&redis.url, "test", clock).unwrap()) };
+    let cache = |_, clock| -> Arc<dyn Store> { Arc::new(Redis::new(link(&redis.url), "test", clock)) };
     suite(&InMemory::new().wrapped(cache)).await;
 }
 

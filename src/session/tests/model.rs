@@ -7,7 +7,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::support::{InMemory, InSql, write_behind};
+use crate::config::session::Objects;
 use crate::session::conformance::Harness;
+use crate::session::object::Object;
 use crate::session::{Batch, Change, Durability, Kind};
 
 #[derive(Clone, Debug)]
@@ -168,4 +170,12 @@ fn write_behind_over_sql_is_a_map() {
     let runtime = runtime();
     let harness = runtime.block_on(async { InSql::new().await.wrapped(write_behind) });
     run(40, &runtime, Arc::new(harness));
+}
+
+#[test]
+fn objects_are_a_map() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let place = Objects::Folder(folder.path().to_owned());
+    let harness = InMemory::new().wrapped(|_, clock| Arc::new(Object::new(&place, clock).unwrap()));
+    run(40, &runtime(), Arc::new(harness));
 }

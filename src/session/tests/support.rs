@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use async_trait::async_trait;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::config::redis_address::Address;
 use crate::db::{Database, NewInstance, Options, Target};
 use crate::domain::{ConnectionState, Fence, InstanceId, NodeId, Settings};
+use crate::redis_link::Link;
 use crate::session::conformance::Harness;
 use crate::session::memory::Memory;
+use crate::session::redis::ANSWER;
 use crate::session::sql::Sql;
 use crate::session::write_behind::{self, Spawner, WriteBehind};
 use crate::session::{Owner, Store};
@@ -43,6 +46,11 @@ pub(super) fn spawner() -> Spawner {
 
 pub(super) fn write_behind(inner: Arc<dyn Store>, clock: Clock) -> Arc<dyn Store> {
     Arc::new(WriteBehind::new(inner, write_behind::Options::default(), clock, spawner()))
+}
+
+/// A link to a Redis.
+pub(super) fn link(url: &str) -> Link {
+    Link::new(&Address::parse(url).unwrap(), ANSWER).unwrap()
 }
 
 pub(super) fn owner(fence: i64) -> Owner {
@@ -138,6 +146,7 @@ impl Harness for InSql {
             number: None,
             business_id: None,
             state: ConnectionState::Close,
+            owner: None,
             settings: Settings::default(),
         };
         let instance = self.database.instances().insert(&new, &[]).await.unwrap();
