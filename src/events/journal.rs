@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::db::{self, Outcome, Routed, Unit, Write, Writer};
 use crate::domain::{Event, EventKind, Fence, InstanceId, Sink, SinkKind};
 
-use super::Error;
+use super::{Error, rabbitmq};
 
 /// The webhook that receives the events of every instance.
 pub const GLOBAL_WEBHOOK: &str = "webhook-global";
@@ -16,6 +16,9 @@ pub const GLOBAL_WEBHOOK: &str = "webhook-global";
 pub struct GlobalSinks {
     /// The events that go to the global webhook; empty when there is none.
     pub webhook: Vec<EventKind>,
+    /// The events in RabbitMQ's feed of all instances; `None` when no broker is used, and what
+    /// tenants configured is only stored.
+    pub rabbitmq: Option<Vec<EventKind>>,
 }
 
 /// Records the state changes and the events of one instance, together and in order, under the
@@ -90,13 +93,22 @@ impl Journal {
     }
 
     fn targets(&self, kind: EventKind) -> Vec<&'static str> {
-        let mut targets = Vec::new();
-        // Only webhooks are delivered from the outbox on a single node; the others are stored settings.
-        if self.sinks().iter().any(|sink| sink.kind == SinkKind::Webhook && sink.wants(kind)) {
+        let (mut targets, sinks) = (Vec::new(), self.sinks());
+        let own = |wanted: SinkKind| sinks.iter().any(|sink| sink.kind == wanted && sink.wants(kind));
+        if own(SinkKind::Webhook) {
             targets.push(SinkKind::Webhook.as_str());
         }
         if self.global.webhook.contains(&kind) {
             targets.push(GLOBAL_WEBHOOK);
+        }
+        // What nobody takes out of the outbox must not get into it.
+        if let Some(global) = &self.global.rabbitmq {
+            if own(SinkKind::Rabbitmq) {
+                targets.push(rabbitmq::OWN);
+            }
+            if global.contains(&kind) {
+                targets.push(rabbitmq::GLOBAL);
+            }
         }
         targets
     }

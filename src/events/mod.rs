@@ -1,11 +1,16 @@
 //! Owns what is told to the outside: the journal in which instances record it, and the relay that
 //! feeds the sinks from the outbox; must not know WhatsApp or HTTP. To add a sink: one file that
-//! reads the outbox under its own name, and one line in [`Journal`]'s routing.
+//! takes rows of its own name from the [`relay`], and one line in [`Journal`]'s routing.
 
+mod body;
 mod journal;
+pub mod rabbitmq;
+pub mod relay;
 
 pub use crate::db::{EventsFor, MessageHead, Outcome, Routed, Unread, Write};
+pub use body::{About, Body, date_time};
 pub use journal::{GLOBAL_WEBHOOK, GlobalSinks, Journal};
+pub use relay::{Carried, Carrier};
 
 /// Why something could not be recorded.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ mod jwt;
 mod metrics;
 mod options;
 mod post;
+pub mod queue;
 mod reports;
 mod request;
 mod retry;
@@ -25,7 +26,7 @@ pub use request::{InvalidTarget, Letterhead};
 pub use retry::{Decision, Retry, retry_after};
 pub use signature::{InvalidSecret, Secret};
 pub use table::Table;
-pub use worker::{Error, Handle, Outside, Service};
+pub use worker::{Consumer, Error, Handle, Outside, Queues, Service};
 
 /// The name of the sink of an instance's own webhook in the outbox.
 pub const OWN: &str = "webhook";

@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::request::date_time;
 use super::{Post, Request};
+use crate::events::date_time;
 use crate::telemetry::metrics::{DROPPED_EVENTS, SINK};
 
 /// Most reports that wait.

@@ -1,15 +1,13 @@
-//! What is sent: the body as receivers of Evolution API expect it, our additions, and the headers.
+//! What is sent: where to, with which headers, and the body.
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat};
-use serde::Serialize;
-use serde_json::value::RawValue;
 use url::Url;
 use uuid::Uuid;
 
 use super::{Endpoint, Request, Secret, headers, jwt, signature};
 use crate::db::OutboxRow;
 use crate::domain::EventKind;
+use crate::events::{About, Body};
 
 /// What every request says about this installation.
 #[derive(Clone, Default, Debug)]
@@ -33,23 +31,6 @@ pub enum InvalidTarget {
     Body,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
-    event: &'static str,
-    instance: &'a str,
-    data: &'a RawValue,
-    destination: &'a str,
-    date_time: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sender: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    server_url: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    apikey: Option<&'a str>,
-    id: Uuid,
-    sequence: i64,
-}
-
 impl Letterhead {
     /// The request of one attempt. `now` is in unix milliseconds.
     pub(super) fn request(
@@ -65,18 +46,14 @@ impl Letterhead {
     }
 
     fn body(&self, row: &OutboxRow, endpoint: &Endpoint) -> Result<Bytes, InvalidTarget> {
-        let body = Body {
-            event: row.event.kind.wire(),
+        let about = About {
             instance: &endpoint.instance,
-            data: &row.event.data,
-            destination: &endpoint.url,
-            date_time: date_time(row.event.time),
+            destination: Some(&endpoint.url),
             sender: endpoint.sender.as_deref(),
             server_url: self.server_url.as_deref(),
-            apikey: endpoint.token.as_deref().filter(|_| self.expose_token),
-            id: row.event.id,
-            sequence: row.sequence,
+            token: endpoint.token.as_deref().filter(|_| self.expose_token),
         };
+        let body = Body::new(row, about);
         serde_json::to_vec(&body).map(Bytes::from).map_err(|_| InvalidTarget::Body)
     }
 
@@ -118,11 +95,6 @@ fn parse(url: &str) -> Option<Url> {
 /// Scheme, host and port of a URL: all of it that is no secret.
 pub(super) fn origin(url: &str) -> Option<String> {
     parse(url).map(|url| url.origin().ascii_serialization())
-}
-
-/// RFC 3339 with milliseconds.
-pub(super) fn date_time(millis: i64) -> String {
-    DateTime::from_timestamp_millis(millis).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 #[cfg(test)]

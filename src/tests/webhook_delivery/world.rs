@@ -60,6 +60,7 @@ impl World {
                 number: None,
                 business_id: None,
                 state: ConnectionState::Open,
+                owner: None,
                 settings: Settings::default(),
             };
             instances.push(db.instances().insert(&new, &[]).await.unwrap().id);

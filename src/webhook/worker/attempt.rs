@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Outside;
 use super::key::{Job, Key, Origin};
 use super::origins::Health;
-use crate::db::{Clock, Failure};
+use crate::db::{Clock, Failure, OutboxRow};
 use crate::webhook::endpoints::{Endpoint, Endpoints};
 use crate::webhook::metrics::{self, Outcome};
-use crate::webhook::{Decision, Letterhead, Post, PostError, Random, Response, Retry, request, retry_after};
+use crate::webhook::{
+    Decision, Letterhead, Options, Post, PostError, Random, Response, Retry, request, retry_after,
+};
 
 /// What all attempts share.
 pub(super) struct Sender {
@@ -57,6 +60,19 @@ const PAUSE: i64 = 1_000;
 const TEXT: usize = 200;
 
 impl Sender {
+    pub(super) fn new(options: &Options, endpoints: Endpoints, outside: &Outside) -> Self {
+        Self {
+            post: Arc::clone(&outside.post),
+            endpoints,
+            clock: Clock::clone(&outside.clock),
+            random: Random::clone(&outside.random),
+            retry: options.retry.clone(),
+            letterhead: options.letterhead.clone(),
+            timeout: options.timeout,
+            retention: i64::try_from(options.retention.as_millis()).unwrap_or(i64::MAX),
+        }
+    }
+
     /// Where an endpoint leads; `None` when that is not known now.
     pub(super) async fn origin(&self, key: Key) -> Option<Origin> {
         let endpoint = self.endpoints.get(key.instance, key.feed.sink()).await.ok()?;
@@ -79,7 +95,12 @@ impl Sender {
 
     /// Too old to be tried again; what was never tried is tried once.
     fn is_expired(&self, job: &Job) -> bool {
-        job.row.attempt > 0 && (self.clock)().saturating_sub(job.row.event.time) > self.retention
+        job.row.attempt > 0 && self.is_too_old(&job.row)
+    }
+
+    /// Whether an event has waited for longer than it may.
+    pub(super) fn is_too_old(&self, row: &OutboxRow) -> bool {
+        (self.clock)().saturating_sub(row.event.time) > self.retention
     }
 
     async fn send(&self, job: &Job, endpoint: &Endpoint, origin: &str) -> (Verdict, Health) {

@@ -1,9 +1,11 @@
 //! The worker: rows of the outbox in, requests out, results back into the table.
 //!
 //! `engine` decides and is pure; `service` carries out. Rows of one lane (instance, sink, chat)
-//! are delivered one after another, in the order of their ids.
+//! are delivered one after another, in the order of their ids. `consumer` does the same with what comes
+//! through RabbitMQ.
 
 mod attempt;
+mod consumer;
 mod desk;
 mod endpoint;
 mod engine;
@@ -25,6 +27,7 @@ use super::endpoints::Endpoints;
 use super::{Directory, Post, Random, Table};
 use crate::db::{Clock, Observer};
 use crate::domain::InstanceId;
+pub use consumer::{Consumer, Queues};
 use feed::{Signals, Tap};
 pub use service::Service;
 

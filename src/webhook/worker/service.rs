@@ -46,22 +46,13 @@ pub struct Service {
 impl Service {
     /// A worker and the handle to it.
     pub fn new(options: Options, outside: Outside) -> (Self, Handle) {
-        let endpoints = Endpoints::new(outside.directory, options.endpoint_ttl);
+        let endpoints = Endpoints::new(Arc::clone(&outside.directory), options.endpoint_ttl);
         let (tap, inbox, signals) = feed::channel();
         let handle =
             Handle { tap: Arc::new(tap), signals: Arc::clone(&signals), endpoints: endpoints.clone() };
         let engine = Engine::new(limits(&options), times(&options));
         let (clock, wall) = (Clock::clone(&outside.clock), (outside.clock)());
-        let sender = Arc::new(Sender {
-            post: outside.post,
-            endpoints,
-            clock: outside.clock,
-            random: outside.random,
-            retry: options.retry,
-            letterhead: options.letterhead,
-            timeout: options.timeout,
-            retention: millis(options.retention),
-        });
+        let sender = Arc::new(Sender::new(&options, endpoints, &outside));
         let (table, hard, began) = (outside.table, CancellationToken::new(), Instant::now());
         (Self { engine, sender, table, inbox, signals, hard, clock, wall, began }, handle)
     }
@@ -202,7 +193,7 @@ async fn measure(table: Arc<dyn Table>, sender: Arc<Sender>) {
     }
 }
 
-fn limits(options: &Options) -> Limits {
+pub(super) fn limits(options: &Options) -> Limits {
     Limits {
         rows: options.rows.max(1),
         endpoint_rows: options.endpoint_rows.max(1),
@@ -224,7 +215,7 @@ fn times(options: &Options) -> Times {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -1,4 +1,4 @@
-//! Carries out the engine's orders on the table. Failures are logged here, once each.
+//! Carries out the engine's orders on the table. An outage of the database is logged here, once.
 
 use futures::StreamExt as _;
 use futures::stream;
@@ -9,6 +9,7 @@ use super::key::{Feed, Key};
 use super::ledger::{Change, Setback};
 use super::scan;
 use crate::db;
+use crate::telemetry::Outage;
 use crate::webhook::Table;
 
 /// Rows that are changed at once.
@@ -17,16 +18,15 @@ const PARALLEL: usize = 4;
 pub(super) async fn page(table: &dyn Table, read: PageRead) -> Report {
     let limit = read.limit as u64;
     let rows = table.page_of_instance(read.key.instance, read.key.feed.sink(), read.after, limit).await;
-    Report::Paged(read, rows.inspect_err(log_read).ok())
+    log_read(&rows);
+    Report::Paged(read, rows.ok())
 }
 
 pub(super) async fn scan(table: &dyn Table, feed: Feed, after: i64) -> Report {
     let found = table.page(feed.sink(), after, scan::PAGE as u64).await;
     let name = |row: &db::OutboxRow| (Key { instance: row.instance, feed }, row.id);
-    Report::Scanned(
-        feed,
-        found.inspect_err(log_read).map(|rows| rows.iter().map(name).collect()).map_err(drop),
-    )
+    log_read(&found);
+    Report::Scanned(feed, found.map(|rows| rows.iter().map(name).collect()).map_err(drop))
 }
 
 pub(super) async fn delete(table: &dyn Table, ids: Vec<i64>) -> Report {
@@ -64,6 +64,13 @@ pub(super) async fn settle(table: &dyn Table, setbacks: Vec<Setback>) -> Report 
     Report::Settled(written, unwritten)
 }
 
-fn log_read(error: &db::Error) {
-    tracing::warn!(error = %error, "the outbox cannot be read");
+/// Whether the table can be read now, told when that changes: it is asked several times a second.
+static OUTAGE: Outage = Outage::new();
+
+fn log_read<T>(read: &Result<T, db::Error>) {
+    match read {
+        Err(error) if OUTAGE.begins() => tracing::warn!(%error, "the outbox cannot be read"),
+        Ok(_) if OUTAGE.ends() => tracing::info!("the outbox can be read again"),
+        _ => {}
+    }
 }
