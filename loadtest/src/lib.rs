@@ -74,6 +74,7 @@ pub use world::{
         order::{Fault, FaultOrder, Scope, Step},
     },
     media::MediaStats,
+    outages::{Outage, Outages},
     persist::StateError,
     record::{Direction, RecordedStanza},
     social::Business,

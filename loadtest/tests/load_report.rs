@@ -3,14 +3,14 @@
 #![recursion_limit = "512"]
 #![allow(clippy::expect_used, reason = "a failed helper fails its test")]
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{CommandFactory as _, Parser as _};
 use tokio_util::sync::CancellationToken;
 use wa_sim::Simulator;
-use wa_sim::load::api::{Call, Client, Endpoint};
+use wa_sim::load::api::{Call, Endpoint};
 use wa_sim::load::cli::Arguments;
+use wa_sim::load::client::{Client, Servers};
 use wa_sim::load::compare::compare;
 use wa_sim::load::measure::{LATENCIES, Measures, OTHERS, Unit, known, shown};
 use wa_sim::load::objective::{Invalid, Objective, Side, duration, rate};
@@ -18,6 +18,7 @@ use wa_sim::load::recorder::Recorder;
 use wa_sim::load::report::{Context, Report, Step};
 use wa_sim::load::sampler::{Sample, Samples, rss_slope};
 use wa_sim::load::schedule::Plan;
+use wa_sim::load::{Kind, Mix};
 
 fn objective(text: &str) -> Objective {
     text.parse().expect(text)
@@ -57,6 +58,21 @@ fn a_history_is_chats_and_messages_of_each() {
     for wrong in ["100", "0x5", "5x0", "x", "many"] {
         let told = storm(wrong).expect_err(wrong).to_string();
         assert!(told.contains("such as 100x50"), "{told}");
+    }
+}
+
+#[test]
+fn a_mix_is_kinds_with_weights() {
+    let mix = |text: &str| text.parse::<Mix>();
+    assert_eq!(mix("text").expect("text"), Mix::default());
+    let two = mix("image=1,text=3").expect("two kinds");
+    assert_eq!(two.to_string(), "text=3,image=1");
+    let turns: Vec<Kind> = two.turns().take(8).collect();
+    assert_eq!(turns.iter().filter(|kind| **kind == Kind::Image).count(), 2);
+    assert!(turns.windows(2).all(|pair| pair != [Kind::Image; 2]), "spread evenly: {turns:?}");
+    for (wrong, told) in [("", "no kind"), ("smoke", "no kind"), ("text=many", "no weight"), ("text=0", "0")]
+    {
+        assert!(mix(wrong).expect_err(wrong).contains(told), "{wrong}");
     }
 }
 
@@ -133,6 +149,9 @@ fn a_report_can_be_read_again_and_looked_at() {
         sent: at * 2.0,
         cpu: Some(0.5),
         rss_kib: Some(4096.0 + at),
+        instances: 3,
+        cpu_per_instance: Some(166.0),
+        rss_kib_per_instance: Some(at / 3.0),
         ..Sample::default()
     };
     report.samples = (0..20).map(|at| sample(f64::from(at))).collect();
@@ -154,7 +173,7 @@ fn a_report_can_be_read_again_and_looked_at() {
     assert!(table.contains("12.2 ms") && table.contains("not measured"), "{table}");
     let page = report.html().expect("page");
     let plots = page.matches("<svg").count();
-    assert_eq!(plots, 6, "rates, processors, memory, memory per instance, and the steps twice");
+    assert_eq!(plots, 7, "rates, processors, memory, both per instance, and the steps twice");
     assert!(page.contains("&lt;kill&gt; at 3.5 s") && page.contains("&lt;steady&gt; &amp; more"));
     assert!(
         !page.contains("http://")
@@ -254,19 +273,44 @@ fn addresses_are_read() {
 async fn a_client_goes_to_the_server_that_can_be_reached() {
     let simulator = Simulator::start(wa_sim::Options::default()).await.expect("simulator");
     let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("port").local_addr().expect("address");
-    let servers = Arc::from([Endpoint::from(gone), Endpoint::from(simulator.addr())]);
+    let servers: Servers = [gone, simulator.addr()].map(Endpoint::from).into_iter().collect();
     for nth in 0..4 {
-        let mut client = Client::new(Arc::clone(&servers), nth);
+        let mut client = Client::new(servers.clone(), nth);
         for _ in 0..2 {
             let stats = client.call(Call::get("/admin/stats", "")).await.expect("stats");
             assert_eq!(stats["connections"], 0);
         }
         assert!(client.call(Call::get("/admin/nothing", "")).await.is_err(), "an answer is an answer");
     }
-    let mut lost = Client::new([Endpoint::from(gone)].into(), 0);
+    let mut lost = Client::new(std::iter::once(Endpoint::from(gone)).collect(), 0);
     let error = lost.exchange(Call::get("/", "")).await.expect_err("nobody listens");
     assert!(error.to_string().contains("cannot be reached"), "{error:#}");
     simulator.shutdown().await.expect("shutdown");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_go_in_turn_to_the_servers_that_are_up() {
+    let (one, two) =
+        (Simulator::start(wa_sim::Options::default()), Simulator::start(wa_sim::Options::default()));
+    let (one, two) = (one.await.expect("simulator"), two.await.expect("simulator"));
+    // By its contact the second one is known.
+    two.handle().create_contact(wa_sim::NewContact::default()).expect("contact");
+    let servers: Servers = [one.addr(), two.addr()].map(Endpoint::from).into_iter().collect();
+    let mut client = Client::new(servers.clone(), 0);
+    let mut asked = Vec::new();
+    for turn in 0..10 {
+        if turn == 4 {
+            servers.set_up(1, false);
+        }
+        if turn == 7 {
+            servers.set_up(1, true);
+        }
+        let contacts = client.call(Call::get("/admin/contacts", "")).await.expect("contacts");
+        asked.push(contacts.as_array().map_or(0, Vec::len));
+    }
+    assert_eq!(asked, [0, 1, 0, 1, 0, 0, 0, 1, 0, 1]);
+    one.shutdown().await.expect("shutdown");
+    two.shutdown().await.expect("shutdown");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{client::TestClient, simulator, until};
 use proptest::prelude::*;
 use wa_sim::NewContact;
-use wa_sim::load::stream::{Arrival, Inbound};
+use wa_sim::load::stream::{Arrival, Arrivals};
 use wa_sim::sequence::{Check, Direction, Payload, Ranges, Seen};
 
 fn payload(direction: Direction, number: u64) -> Payload {
@@ -64,14 +64,23 @@ fn too_many_gaps_are_given_up_and_still_counted() {
 
 #[test]
 fn a_webhook_again_is_a_repeat_and_a_second_event_a_duplicate() {
-    let mut inbound = Inbound::default();
-    assert_eq!(inbound.observe(1, 100), Arrival::New);
-    assert_eq!(inbound.observe(2, 200), Arrival::New);
-    assert_eq!(inbound.observe(1, 100), Arrival::Repeat);
-    assert_eq!(inbound.observe(2, 201), Arrival::Duplicate);
-    // The id of another message's event proves nothing.
-    assert_eq!(inbound.observe(2, 100), Arrival::Duplicate);
-    assert_eq!((inbound.repeats, inbound.duplicates, inbound.check.arrived), (1, 2, 2));
+    let mut feed = Arrivals::default();
+    assert_eq!(feed.observe(1, Some(100), false), Arrival::New);
+    assert_eq!(feed.observe(2, Some(200), false), Arrival::New);
+    assert_eq!(feed.observe(1, Some(100), false), Arrival::Repeat);
+    assert_eq!(feed.observe(2, Some(201), false), Arrival::Duplicate);
+    // The id of another message's event proves nothing, whatever the feed says of it.
+    assert_eq!(feed.observe(2, Some(100), true), Arrival::Duplicate);
+    assert_eq!((feed.repeats, feed.duplicates, feed.check.arrived), (1, 2, 2));
+}
+
+#[test]
+fn an_event_without_an_id_is_a_repeat_only_when_the_feed_says_so() {
+    let mut feed = Arrivals::default();
+    assert_eq!(feed.observe(1, None, false), Arrival::New);
+    assert_eq!(feed.observe(1, None, true), Arrival::Repeat);
+    assert_eq!(feed.observe(1, None, false), Arrival::Duplicate);
+    assert_eq!(feed.observe(2, None, true), Arrival::New);
 }
 
 proptest! {

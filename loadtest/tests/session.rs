@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{client::TestClient, simulator, simulator_with, texts::received, within};
+use common::{client::TestClient, simulator, simulator_with, texts::received, until, within};
 use wa_sim::{LoginFailure, NewContact, Options, Send};
 use whatsapp_rust::{
     Jid,
@@ -28,6 +28,30 @@ async fn pairs_by_qr_and_comes_back_with_the_stored_session() {
     assert_eq!(simulator.handle().stats().logins, 2);
     again.stop().await;
     within("shutdown", simulator.shutdown()).await.expect("shutdown");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_time_without_a_connection_is_known_and_a_second_connection_counted() {
+    let simulator = simulator().await;
+    let handle = simulator.handle();
+    let (client, paired) = TestClient::paired(&simulator, None).await;
+    assert!(handle.outages(0).outages.is_empty(), "a pairing is no outage");
+    let gone = client.stop().await;
+    let mut again = TestClient::start(&simulator.chat_url(), gone, None, None).await;
+    again.connected().await;
+    let first = until("the outage", || Some(handle.outages(0)).filter(|told| told.next == 1)).await;
+    assert_eq!((first.outages[0].phone.as_str(), first.outages[0].device), (&*paired.phone, paired.device));
+    assert!(first.outages[0].lasted_micros > 0);
+    assert!(first.outages[0].began_micros + first.outages[0].lasted_micros <= first.now_micros);
+    assert_eq!(handle.stats().replaced, 0);
+    // The same device on another node, while the first has it still.
+    let second = TestClient::start(&simulator.chat_url(), again.store.clone(), None, None).await;
+    until("the second connection", || (handle.stats().replaced > 0).then_some(())).await;
+    until("its outage", || (handle.outages(1).next > 1).then_some(())).await;
+    assert_eq!(handle.outages(1).outages[0].phone, paired.phone);
+    assert!(handle.outages(u64::MAX).outages.is_empty());
+    again.stop().await;
+    second.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,6 +15,7 @@ impl Handle {
     pub async fn compose(&self, contact: &str, order: Compose) -> Result<Sent> {
         let from = self.account(contact)?;
         let target = Target::find(&self.world, &order.to)?;
+        target.room().await;
         let message = compose::message(&self.world, &from, &target.chat(), &order)?;
         let id = self.world.message_id();
         target.send(&self.world, &from, &id, &Content::of(message))?;

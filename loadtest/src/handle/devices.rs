@@ -127,8 +127,7 @@ fn cut(account: &Account, only: Option<u16>) -> usize {
     let mut dropped = 0;
     for device in state.devices.values_mut().filter(|device| only.is_none_or(|only| only == device.id)) {
         // From here on stanzas wait for the next login instead of going into the dying connection.
-        device.outbox.live = false;
-        if let Some(link) = device.outbox.link.take() {
+        if let Some(link) = device.outbox.detach() {
             link.cut.cancel();
             dropped += 1;
         }

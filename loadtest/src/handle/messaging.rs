@@ -67,6 +67,13 @@ impl Target {
         to.state().devices.values().any(|device| device.outbox.live && device.outbox.pending.len() >= WINDOW)
     }
 
+    /// Waits while the target has too much unconfirmed.
+    pub(super) async fn room(&self) {
+        while self.congested() {
+            sleep(WINDOW_POLL).await;
+        }
+    }
+
     /// The chat as the contact names it in message keys.
     pub(super) fn chat(&self) -> String {
         match self {
@@ -92,9 +99,7 @@ impl Handle {
             if order.rate > 0.0 {
                 sleep_until(started + Duration::from_secs_f64(f64::from(n - 1) / order.rate)).await;
             }
-            while target.congested() {
-                sleep(WINDOW_POLL).await;
-            }
+            target.room().await;
             let text = order.text.replace("{n}", &n.to_string());
             let content = content::text(&text, order.quoted.as_ref(), order.extended);
             let id = self.world.message_id();

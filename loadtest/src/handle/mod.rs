@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod media;
 pub(crate) mod messaging;
 pub(crate) mod newsletters;
+pub(crate) mod outages;
 pub(crate) mod profile;
 pub(crate) mod record;
 pub(crate) mod sequences;
@@ -115,6 +116,7 @@ impl Handle {
             connections: read(&counters.connections),
             connections_total: read(&counters.connections_total),
             logins: read(&counters.logins),
+            replaced: read(&counters.replaced),
             pairings: read(&counters.pairings),
             messages_in: read(&counters.messages_in),
             messages_relayed: read(&counters.messages_relayed),

@@ -15,6 +15,7 @@ use crate::{
     error::Result,
     handle::Handle,
     world::{
+        outages::Outages,
         record::RecordedStanza,
         stats::{RECEIPTS, TAGS, Tally, read},
     },
@@ -23,6 +24,7 @@ use crate::{
 pub(super) fn router(handle: Handle) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
+        .route("/admin/outages", get(outages))
         .route("/admin/accounts/{phone}/record", get(recorded).post(record))
         .with_state(handle)
 }
@@ -53,6 +55,10 @@ async fn recorded(
     Query(query): Query<After>,
 ) -> Result<Json<Vec<RecordedStanza>>> {
     Ok(Json(handle.recorded(&phone, query.after)?))
+}
+
+async fn outages(State(handle): State<Handle>, Query(query): Query<After>) -> Json<Outages> {
+    Json(handle.outages(query.after))
 }
 
 async fn metrics(State(handle): State<Handle>) -> impl IntoResponse {
@@ -92,6 +98,7 @@ fn counters(handle: &Handle) {
     for (name, help, value) in [
         ("wa_sim_connections_total", "Chat connections since the start.", &stats.connections_total),
         ("wa_sim_logins_total", "Successful logins of paired devices.", &stats.logins),
+        ("wa_sim_replaced_total", "Connections that a newer one of the device replaced.", &stats.replaced),
         ("wa_sim_pairings_total", "Completed pairings.", &stats.pairings),
         ("wa_sim_messages_in_total", "Messages that clients sent.", &stats.messages_in),
         ("wa_sim_messages_relayed_total", "Message copies handed to devices.", &stats.messages_relayed),

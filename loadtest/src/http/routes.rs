@@ -10,6 +10,7 @@ GET  /admin/accounts/{phone}             one account
 POST /admin/accounts/{phone}/exists      {exists}: whether the number is on WhatsApp
 POST /admin/accounts/{phone}/record      {limit}: keep its last stanzas; 0 switches off
 GET  /admin/accounts/{phone}/record      ?after=SEQ: [{seq, atMs, device, direction, xml}] in order
+GET  /admin/outages                      ?after=NUMBER: {nowMicros, next, outages}: how long devices had no connection
 GET  /metrics                            counters in the Prometheus text format
 POST /admin/devices/drop                 {phone, device?}: cut connections
 POST /admin/devices/drop-all             cut all connections

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Uri, header};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 
 use crate::task;
 
-/// How long an answer is awaited.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an answer is awaited, when nothing else is said.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a connection may take.
 const DIAL: Duration = Duration::from_secs(5);
 /// Longest body of an answer that is read: a list of many thousand instances is long.
@@ -164,6 +164,14 @@ impl Connection {
     /// When the connection breaks or there is no answer in time; whether the request was carried out is
     /// unknown then.
     pub async fn exchange(&mut self, call: Call<'_>) -> anyhow::Result<Answer> {
+        self.exchange_within(call, PATIENCE).await
+    }
+
+    /// As [`Connection::exchange`], with another patience.
+    ///
+    /// # Errors
+    /// As [`Connection::exchange`].
+    pub async fn exchange_within(&mut self, call: Call<'_>, patience: Duration) -> anyhow::Result<Answer> {
         let mut request = Request::builder()
             .method(call.method)
             .uri(format!("{}{}", self.endpoint.path, call.path))
@@ -178,7 +186,7 @@ impl Connection {
             request = request.header(header::CONTENT_TYPE, kind);
         }
         let request = request.body(Body::from(call.body.to_owned()))?;
-        tokio::time::timeout(PATIENCE, self.send(request)).await.context("no answer in time")?
+        tokio::time::timeout(patience, self.send(request)).await.context("no answer in time")?
     }
 
     async fn send(&mut self, request: Request<Body>) -> anyhow::Result<Answer> {
@@ -194,65 +202,6 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Connection::exchange`], and when the answer is no success.
-    pub async fn call(&mut self, call: Call<'_>) -> anyhow::Result<Value> {
-        let answer = self.exchange(call).await?;
-        answer.json().with_context(|| format!("{} {}", call.method, call.path))
-    }
-}
-
-/// A client of several servers that are one service: it stays with one, and moves on when that fails.
-#[derive(Debug)]
-pub struct Client {
-    endpoints: std::sync::Arc<[Endpoint]>,
-    next: usize,
-    connection: Option<Connection>,
-}
-
-impl Client {
-    /// A client whose first server is the n-th; it connects when it is needed.
-    pub fn new(endpoints: std::sync::Arc<[Endpoint]>, nth: usize) -> Self {
-        Self { endpoints, next: nth, connection: None }
-    }
-
-    /// As [`Connection::exchange`], on a fresh connection when there is none.
-    ///
-    /// # Errors
-    /// As [`Connection::exchange`]; the next call goes to the next server.
-    pub async fn exchange(&mut self, call: Call<'_>) -> anyhow::Result<Answer> {
-        let outcome = self.try_exchange(call).await;
-        if outcome.is_err() {
-            self.connection = None;
-            self.next = self.next.wrapping_add(1);
-        }
-        outcome
-    }
-
-    async fn try_exchange(&mut self, call: Call<'_>) -> anyhow::Result<Answer> {
-        ensure!(!self.endpoints.is_empty(), "there is no server to ask");
-        let connection = match self.connection.take().filter(|connection| !connection.is_closed()) {
-            Some(connection) => connection,
-            None => self.dial().await?,
-        };
-        self.connection.insert(connection).exchange(call).await
-    }
-
-    /// Connects to the first server that can be reached. Nothing has been sent, so any will do.
-    async fn dial(&mut self) -> anyhow::Result<Connection> {
-        let mut last = 1;
-        loop {
-            let opened = Connection::open(&self.endpoints[self.next % self.endpoints.len()]).await;
-            if opened.is_ok() || last == self.endpoints.len() {
-                return opened;
-            }
-            self.next = self.next.wrapping_add(1);
-            last += 1;
-        }
-    }
-
-    /// As [`Connection::call`].
-    ///
-    /// # Errors
-    /// As [`Connection::call`].
     pub async fn call(&mut self, call: Call<'_>) -> anyhow::Result<Value> {
         let answer = self.exchange(call).await?;
         answer.json().with_context(|| format!("{} {}", call.method, call.path))

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::kinds::Kind;
 use super::recorder::Recorder;
 use super::stream::Role;
 
@@ -43,8 +44,19 @@ impl Last {
 pub struct Messages {
     /// From the moment a send was due to the node's answer.
     pub send: Recorder,
-    /// From the contact's text to its webhook.
+    /// From the contact's text to the first feed that tells of it.
     pub inbound: Recorder,
+}
+
+/// The RabbitMQ feed, beside what is counted of any feed.
+#[derive(Debug, Default)]
+pub struct Rabbitmq {
+    /// Messages that it told of for the first time.
+    pub told: Counter,
+    /// From the contact's message to its delivery.
+    pub latency: Recorder,
+    /// Connections that had to be made anew.
+    pub reconnects: Counter,
 }
 
 /// Everything that is counted.
@@ -58,27 +70,39 @@ pub struct Board {
     pub qr: Recorder,
     /// From the order to create an instance until it is open.
     pub pairing: Recorder,
+    /// Instances that were paired.
+    pub paired: Counter,
+    /// From the end of an account's connection until it is logged in again, as the simulator saw it.
+    pub gap: Recorder,
     /// From a cut connection until it is logged in again.
     pub reconnect: Recorder,
     /// Sends that were answered with a success.
     pub accepted: Counter,
     /// Answers and broken connections after which a send was tried again.
     pub retries: Counter,
+    /// Answers to sends with a status of 500 or more.
+    pub server_errors: Counter,
+    /// Sends that got no answer, because the connection broke or it took too long.
+    pub unanswered: Counter,
     /// Sends that were given up or refused for good.
     pub failed: Counter,
     /// Texts that contacts sent.
     pub written: Counter,
     /// Texts that contacts could not send.
     pub unwritten: Counter,
-    /// Webhooks that told of a text for the first time.
+    /// Texts that the first feed told of for the first time.
     pub told: Counter,
+    /// Those of each kind, in the order of [`Kind::ALL`].
+    pub kinds: [Counter; Kind::ALL.len()],
     /// When the last send was answered with a success.
     pub last_accepted: Last,
-    /// When the last webhook told of a new text.
+    /// When the first feed told of the last new text.
     pub last_told: Last,
-    /// Webhooks about a text of another instance.
+    /// The RabbitMQ feed.
+    pub rabbitmq: Rabbitmq,
+    /// Events about a text of another instance.
     pub misrouted: Counter,
-    /// Webhooks that cannot be read.
+    /// Events that cannot be read.
     pub unreadable: Counter,
     /// Webhooks that were refused on purpose.
     pub turned_away: Counter,

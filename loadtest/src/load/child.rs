@@ -1,4 +1,4 @@
-//! A node of the run's own: the real binary as a child process, on SQLite in a folder of its own.
+//! A node of the run's own: the real binary as a child process, with a folder of its own.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
@@ -15,10 +15,13 @@ pub const KEY: &str = "global-key-of-the-load-generator";
 /// Lines of the log that an error shows.
 const LOG_LINES: usize = 20;
 
-/// A node that was started.
+/// Ports that the kernel gives to nobody by itself: a node that is down finds its own free again.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
+
+/// A node; its process runs when it was started.
 #[derive(Debug)]
 pub struct Child {
-    process: Owned,
+    process: Option<Owned>,
     /// Where it listens.
     pub address: SocketAddr,
     binary: PathBuf,
@@ -27,14 +30,18 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts a node on a fresh database, linked to the chat socket of a simulator. `more` are variables
-    /// of its environment, which is empty otherwise. It may not be ready yet.
+    /// A node with an empty folder, linked to the chat socket of a simulator. `more` makes variables of its
+    /// environment from its address; there are no others.
     ///
     /// # Errors
-    /// When the binary cannot be started.
-    pub fn start(binary: PathBuf, chat_url: String, more: &[(String, String)]) -> anyhow::Result<Self> {
+    /// When there is no folder or no free port.
+    pub fn prepare(
+        binary: PathBuf,
+        chat_url: String,
+        more: impl FnOnce(SocketAddr) -> Vec<(String, String)>,
+    ) -> anyhow::Result<Self> {
         let folder = TempDir::with_prefix("waggle-loadtest-")?;
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let address = free_address()?;
         let mut environment: Vec<(String, String)> = [
             ("AUTHENTICATION_API_KEY", KEY.to_owned()),
             ("SERVER_PORT", address.port().to_string()),
@@ -46,14 +53,22 @@ impl Child {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        environment.extend(more.iter().cloned());
-        let process = spawn(&binary, &environment, folder.path())?;
-        Ok(Self { process, address, binary, environment, folder })
+        environment.extend(more(address));
+        Ok(Self { process: None, address, binary, environment, folder })
     }
 
-    /// The process.
-    pub fn pid(&self) -> u32 {
-        self.process.0.id()
+    /// Starts the binary, for the first time or again on the same folder and port. It may not be ready yet.
+    ///
+    /// # Errors
+    /// When the binary cannot be started.
+    pub fn start(&mut self) -> anyhow::Result<()> {
+        self.process = Some(spawn(&self.binary, &self.environment, self.folder.path())?);
+        Ok(())
+    }
+
+    /// The process; `None` before it was started.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(|process| process.0.id())
     }
 
     /// SIGKILL, at once.
@@ -61,23 +76,16 @@ impl Child {
     /// # Errors
     /// When the kernel refuses.
     pub fn kill(&mut self) -> anyhow::Result<()> {
-        self.process.0.kill()?;
-        self.process.0.wait()?;
-        Ok(())
-    }
-
-    /// Starts the binary again on the same folder and port. It may not be ready yet.
-    ///
-    /// # Errors
-    /// When the binary cannot be started.
-    pub fn start_again(&mut self) -> anyhow::Result<()> {
-        self.process = spawn(&self.binary, &self.environment, self.folder.path())?;
+        if let Some(process) = &mut self.process {
+            process.0.kill()?;
+            process.0.wait()?;
+        }
         Ok(())
     }
 
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
-        matches!(self.process.0.try_wait(), Ok(Some(_)))
+        self.process.as_mut().is_some_and(|process| matches!(process.0.try_wait(), Ok(Some(_))))
     }
 
     /// The last lines of the log.
@@ -105,6 +113,12 @@ impl Child {
         let _ = std::fs::remove_dir_all(self.folder.path());
         None
     }
+}
+
+fn free_address() -> anyhow::Result<SocketAddr> {
+    let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|port| port.local_addr());
+    let found = (0..100).find_map(|_| free(rand::random_range(PORTS)).ok());
+    Ok(found.map_or_else(|| free(0), Ok)?)
 }
 
 fn spawn(binary: &Path, environment: &[(String, String)], folder: &Path) -> anyhow::Result<Owned> {

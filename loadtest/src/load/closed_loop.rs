@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use futures::future::try_join_all;
 use tokio::sync::oneshot;
 
-use super::api::{Call, Client, Endpoint};
+use super::api::Call;
+use super::client::{Client, Servers};
 use super::recorder::Recorder;
 use super::stream::Instance;
 use super::world::World;
@@ -37,13 +38,13 @@ impl Loaded {
 /// When a connection breaks.
 pub async fn run(
     world: &World,
-    servers: &[Endpoint],
+    servers: &Servers,
     instance: &Instance,
     duration: Duration,
 ) -> anyhow::Result<Loaded> {
     let (latencies, started) = (Arc::new(Recorder::default()), Instant::now());
     let loops = (0..world.options.connections.max(1)).map(|nth| {
-        let client = Client::new(servers.into(), nth);
+        let client = Client::new(servers.clone(), nth);
         let (instance, latencies) = (instance.clone(), Arc::clone(&latencies));
         let (done, outcome) = oneshot::channel();
         world.tasks.spawn(async move {

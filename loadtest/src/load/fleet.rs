@@ -7,14 +7,15 @@ use anyhow::{Context as _, bail, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 
-use super::api::{Call, Client};
+use super::api::Call;
+use super::client::Client;
 use super::process::open_files_limit;
 use super::stream::{Instance, Role, Stream};
 use super::world::World;
 
 /// How long one pairing may take when it is alone.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often the state is asked for, when no webhook has told of it.
+/// How often the state is asked for, when no event has told of it.
 const LOOK: Duration = Duration::from_millis(500);
 /// Chats of the noisy tenant, at least: each is a connection that floods.
 const NOISY_CHATS: usize = 16;
@@ -83,17 +84,20 @@ async fn pair(world: &World, number: usize) -> anyhow::Result<Instance> {
     let started = Instant::now();
     let deadline = started + PATIENCE + Duration::from_millis(250) * u32::try_from(world.options.instances)?;
     let opened = world.when_open(&name);
-    let body = json!({
+    let mut body = json!({
         "instanceName": name,
         "integration": "WHATSAPP-BAILEYS",
         "qrcode": true,
         "syncFullHistory": world.options.history.is_some(),
-        "webhook": {
-            "enabled": true,
-            "url": world.webhook_url,
-            "events": ["MESSAGES_UPSERT", "CONNECTION_UPDATE"],
-        },
     });
+    if let Some(url) = &world.feeds.webhook_url {
+        let events = ["MESSAGES_UPSERT", "CONNECTION_UPDATE"];
+        body["webhook"] = json!({"enabled": true, "url": url, "events": events});
+    }
+    if let Some(rabbitmq) = &world.feeds.rabbitmq {
+        rabbitmq.expect(&name).await?;
+        body["rabbitmq"] = json!({"enabled": true, "events": rabbitmq.events()});
+    }
     world.note_created(name.clone());
     let body = body.to_string();
     let created = client.call(Call::post("/instance/create", &world.nodes.key, &body)).await;
@@ -120,6 +124,7 @@ async fn pair(world: &World, number: usize) -> anyhow::Result<Instance> {
         }
     };
     world.forget(&name);
+    world.board.paired.add();
     world.board.pairing.record(at.saturating_duration_since(started));
     Ok(Instance { name, token, phone })
 }

@@ -1,26 +1,34 @@
 //! The node or nodes under load.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
-use super::api::{Call, Client, Connection, Endpoint};
+use super::api::{Call, Connection, Endpoint, PATIENCE as ANSWER};
 use super::child::{self, Child};
+use super::client::{Client, Servers};
 use super::process;
 
 /// How long a node may take until it is ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(20);
+/// How often every node of a cluster is asked whether it is ready.
+const CHECK: Duration = Duration::from_millis(200);
+/// A node that needs longer to say so is not ready.
+const CHECKED: Duration = Duration::from_secs(1);
 
 /// One service of one or more nodes.
 pub struct Nodes {
-    endpoints: Arc<[Endpoint]>,
+    servers: Servers,
     /// The global key.
     pub key: String,
-    child: Option<Mutex<Child>>,
+    /// How long an answer is awaited.
+    patience: Duration,
+    children: Vec<Mutex<Child>>,
     pids: Vec<u32>,
 }
 
@@ -49,44 +57,75 @@ impl Nodes {
         for &pid in &pids {
             process::rss_kib(pid)?;
         }
-        Ok(Self { endpoints: endpoints.into(), key, child: None, pids })
+        let servers = endpoints.into_iter().collect();
+        Ok(Self { servers, key, patience: ANSWER, children: Vec::new(), pids })
     }
 
-    /// A node that was started for the run; waits until it is ready.
+    /// Nodes of the run's own. The first `started` of them are started, and ready when this is back.
     ///
     /// # Errors
-    /// When it does not become ready.
-    pub async fn started(child: Child) -> anyhow::Result<Self> {
-        let endpoints = [Endpoint::from(child.address)].into();
-        let nodes =
-            Self { endpoints, key: child::KEY.to_owned(), child: Some(Mutex::new(child)), pids: Vec::new() };
-        nodes.ready().await?;
+    /// When one cannot be started, or does not become ready.
+    pub async fn own(children: Vec<Child>, started: usize) -> anyhow::Result<Self> {
+        let nodes = Self {
+            servers: children.iter().map(|child| Endpoint::from(child.address)).collect(),
+            key: child::KEY.to_owned(),
+            patience: ANSWER,
+            children: children.into_iter().map(Mutex::new).collect(),
+            pids: Vec::new(),
+        };
+        for nth in 0..nodes.children.len() {
+            nodes.servers.set_up(nth, nth < started);
+        }
+        for nth in 0..started {
+            nodes.start(nth)?;
+        }
+        for nth in 0..started {
+            nodes.ready(nth).await?;
+        }
         Ok(nodes)
     }
 
-    /// The node that the run has started.
-    pub fn child(&self) -> Option<MutexGuard<'_, Child>> {
-        self.child.as_ref().map(|child| child.lock().unwrap_or_else(PoisonError::into_inner))
+    /// With another patience for answers.
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
-    /// Where the nodes are.
-    pub fn endpoints(&self) -> &[Endpoint] {
-        &self.endpoints
+    /// How many nodes the run has prepared itself; most of them are started.
+    pub fn owned(&self) -> usize {
+        self.children.len()
     }
 
-    /// The processes whose memory and processor time count.
-    pub fn pids(&self) -> Vec<u32> {
-        self.child().map_or_else(|| self.pids.clone(), |child| vec![child.pid()])
+    /// A node that the run has prepared itself.
+    pub fn child(&self, nth: usize) -> Option<MutexGuard<'_, Child>> {
+        self.children.get(nth).map(|child| child.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn children(&self) -> impl Iterator<Item = MutexGuard<'_, Child>> {
+        self.children.iter().map(|child| child.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The nodes, as clients know them.
+    pub fn servers(&self) -> &Servers {
+        &self.servers
+    }
+
+    /// The processes whose memory and processor time count; `None` for one that was not started.
+    pub fn pids(&self) -> Vec<Option<u32>> {
+        match self.children.is_empty() {
+            true => self.pids.iter().copied().map(Some).collect(),
+            false => self.children().map(|child| child.pid()).collect(),
+        }
     }
 
     /// A client of its own, whose first node is the n-th.
     pub fn client(&self, nth: usize) -> Client {
-        Client::new(Arc::clone(&self.endpoints), nth)
+        Client::new(self.servers.clone(), nth).patient(self.patience)
     }
 
     /// Memory of all processes that live, in KiB; `None` when there is none on this machine.
     pub fn rss_kib(&self) -> Option<u64> {
-        self.pids().into_iter().filter_map(|pid| process::rss_kib(pid).ok()).reduce(|sum, one| sum + one)
+        let pids = self.pids().into_iter().flatten();
+        pids.filter_map(|pid| process::rss_kib(pid).ok()).reduce(|sum, one| sum + one)
     }
 
     /// As [`Nodes::rss_kib`], once it has settled.
@@ -96,22 +135,27 @@ impl Nodes {
 
     /// Processor time of all processes that live; `None` when there is none on this machine.
     pub fn cpu(&self) -> Option<Duration> {
-        self.pids().into_iter().filter_map(|pid| process::cpu(pid).ok()).reduce(|sum, one| sum + one)
+        let pids = self.pids().into_iter().flatten();
+        pids.filter_map(|pid| process::cpu(pid).ok()).reduce(|sum, one| sum + one)
     }
 
-    /// Waits until the first node is ready.
+    /// Starts a node of the run's own, for the first time or again. It may not be ready yet.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be started.
+    pub fn start(&self, nth: usize) -> anyhow::Result<()> {
+        self.child(nth).context("the run has no such node")?.start()
+    }
+
+    /// Waits until a node is ready.
     ///
     /// # Errors
     /// When it is not within a minute, or has ended.
-    pub async fn ready(&self) -> anyhow::Result<()> {
+    pub async fn ready(&self, nth: usize) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        let mut client = self.client(0);
-        loop {
-            if matches!(client.exchange(Call::get("/health/ready", "")).await, Ok(answer) if answer.status == 200)
-            {
-                return Ok(());
-            }
-            if let Some(mut child) = self.child()
+        let endpoint = self.servers.endpoints().nth(nth).context("there is no such node")?;
+        while !is_ready(endpoint, &mut None).await {
+            if let Some(mut child) = self.child(nth)
                 && child.has_ended()
             {
                 bail!("the node has ended; its log ends with\n{}", child.log_end());
@@ -119,21 +163,44 @@ impl Nodes {
             ensure!(Instant::now() < deadline, "the node is not ready{}", self.log_end());
             tokio::time::sleep(LOOK).await;
         }
+        self.servers.set_up(nth, true);
+        Ok(())
     }
 
-    /// SIGTERM to the node that the run has started; waits for its end.
+    /// SIGTERM to a node that the run has started; waits for its end.
     ///
     /// # Errors
     /// When there is none, or it does not end in time.
-    pub async fn stop_child(&self) -> anyhow::Result<()> {
-        let pid = self.child().context("the run has started no node")?.pid();
+    pub async fn stop(&self, nth: usize) -> anyhow::Result<()> {
+        let pid =
+            self.child(nth).and_then(|child| child.pid()).context("the run has started no such node")?;
         process::signal(pid, "TERM")?;
         let deadline = Instant::now() + PATIENCE;
-        while !self.child().is_some_and(|mut child| child.has_ended()) {
+        while !self.child(nth).is_some_and(|mut child| child.has_ended()) {
             ensure!(Instant::now() < deadline, "the node does not stop{}", self.log_end());
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
+    }
+
+    /// Asks every node of a cluster whether it is ready, and lets clients know, until it is stopped.
+    pub async fn check_health(&self, stop: &CancellationToken) {
+        let check = |(nth, endpoint)| async move {
+            let mut connection = None;
+            loop {
+                let checked = tokio::time::timeout(CHECKED, is_ready(endpoint, &mut connection)).await;
+                if checked.is_err() {
+                    connection = None;
+                }
+                self.servers.set_up(nth, checked.unwrap_or(false));
+                tokio::time::sleep(CHECK).await;
+            }
+        };
+        let checks = futures::future::join_all(self.servers.endpoints().enumerate().map(check));
+        tokio::select! {
+            _ = checks => {}
+            () = stop.cancelled() => {}
+        }
     }
 
     /// How many of the instances whose names begin so are open, in the nodes' own words.
@@ -147,8 +214,34 @@ impl Nodes {
         Ok(rows.iter().filter(is_ours).filter(|row| row["connectionStatus"] == "open").count())
     }
 
-    /// The end of the log of a started node, for an error.
+    /// Warnings and errors in the logs of started nodes; `None` when there are none.
+    pub fn complaints(&self) -> Option<usize> {
+        self.children().map(|child| child.complaints()).reduce(|sum, one| sum + one)
+    }
+
+    /// The ends of the logs of started nodes, for an error.
     pub fn log_end(&self) -> String {
-        self.child().map_or_else(String::new, |child| format!("; its log ends with\n{}", child.log_end()))
+        let started = self.children().filter(|child| child.pid().is_some());
+        started
+            .map(|child| format!("; the log of {} ends with\n{}", child.address, child.log_end()))
+            .collect()
+    }
+}
+
+/// Whether a node says that it is ready; the connection is kept for the next time.
+async fn is_ready(endpoint: &Endpoint, connection: &mut Option<Connection>) -> bool {
+    let mut open = match connection.take().filter(|open| !open.is_closed()) {
+        Some(open) => open,
+        None => match Connection::open(endpoint).await {
+            Ok(open) => open,
+            Err(_) => return false,
+        },
+    };
+    match open.exchange(Call::get("/health/ready", "")).await {
+        Ok(answer) => {
+            *connection = Some(open);
+            answer.status == 200
+        }
+        Err(_) => false,
     }
 }

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use super::api::{Call, Client, Endpoint};
+use super::api::{Call, Endpoint};
+use super::client::{Client, Servers};
+use super::kinds::Kind;
 use crate::sequence::StreamCheck;
-use crate::{Behaviour, Handle, History, NewContact, Send};
+use crate::{Behaviour, Handle, History, NewContact, Outages, Send};
 
 /// Operates the phones of a simulator.
 #[derive(Clone)]
@@ -26,14 +28,15 @@ pub enum Phones {
 
 /// The admin interface of a simulator.
 pub struct Remote {
-    endpoints: Arc<[Endpoint]>,
+    endpoint: Endpoint,
+    servers: Servers,
     idle: Mutex<Vec<Client>>,
 }
 
 impl Remote {
     async fn call(&self, method: &str, path: &str, body: &str) -> anyhow::Result<Value> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut client = idle.unwrap_or_else(|| Client::new(Arc::clone(&self.endpoints), 0));
+        let mut client = idle.unwrap_or_else(|| Client::new(self.servers.clone(), 0));
         let answer = client.call(Call { method, path, key: "", idempotency_key: "", body }).await?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
         Ok(answer)
@@ -46,7 +49,8 @@ impl Phones {
     /// # Errors
     /// When it does not answer.
     pub async fn there(endpoint: Endpoint) -> anyhow::Result<Self> {
-        let remote = Remote { endpoints: [endpoint.clone()].into(), idle: Mutex::default() };
+        let servers = std::iter::once(endpoint.clone()).collect();
+        let remote = Remote { endpoint: endpoint.clone(), servers, idle: Mutex::default() };
         let stats = remote.call("GET", "/admin/stats", "").await;
         stats
             .with_context(|| format!("the simulator's admin interface at {endpoint}/admin does not work"))?;
@@ -57,7 +61,7 @@ impl Phones {
     pub fn chat_url(&self) -> String {
         match self {
             Self::Here { chat_url, .. } => chat_url.clone(),
-            Self::There(remote) => format!("ws://{}/ws/chat", remote.endpoints[0].authority()),
+            Self::There(remote) => format!("ws://{}/ws/chat", remote.endpoint.authority()),
         }
     }
 
@@ -106,18 +110,22 @@ impl Phones {
         }
     }
 
-    /// A contact writes a text.
+    /// A contact writes a message that says `words`.
     ///
     /// # Errors
     /// When it cannot be sent.
-    pub async fn write(&self, from: &str, to: &str, text: String) -> anyhow::Result<()> {
+    pub async fn write(&self, from: &str, to: &str, kind: Kind, words: String) -> anyhow::Result<()> {
         match self {
+            // The same as below without the detour, which most messages need not take.
+            Self::Here { handle, .. } if kind == Kind::Text => {
+                handle.send(from, Send { to: to.to_owned(), text: words, ..Send::default() }).await?;
+            }
             Self::Here { handle, .. } => {
-                handle.send(from, Send { to: to.to_owned(), text, ..Send::default() }).await?;
+                handle.compose(from, serde_json::from_value(kind.order(to, &words))?).await?;
             }
             Self::There(remote) => {
-                let path = format!("/admin/contacts/{from}/send");
-                remote.call("POST", &path, &json!({"to": to, "text": text}).to_string()).await?;
+                let path = format!("/admin/contacts/{from}/compose");
+                remote.call("POST", &path, &kind.order(to, &words).to_string()).await?;
             }
         }
         Ok(())
@@ -143,6 +151,34 @@ impl Phones {
                     .iter()
                     .filter(|one| one["devices"].as_array().is_some_and(|all| all.iter().any(is_live)));
                 Ok(online.filter_map(|account| account["phone"].as_str().map(str::to_owned)).collect())
+            }
+        }
+    }
+
+    /// How long devices were without a connection, apart from the first `after` times.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn outages(&self, after: u64) -> anyhow::Result<Outages> {
+        match self {
+            Self::Here { handle, .. } => Ok(handle.outages(after)),
+            Self::There(remote) => {
+                let told = remote.call("GET", &format!("/admin/outages?after={after}"), "").await?;
+                Ok(serde_json::from_value(told)?)
+            }
+        }
+    }
+
+    /// How often a device connected that had a connection still.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn replaced(&self) -> anyhow::Result<u64> {
+        match self {
+            Self::Here { handle, .. } => Ok(handle.stats().replaced),
+            Self::There(remote) => {
+                let stats = remote.call("GET", "/admin/stats", "").await?;
+                stats["replaced"].as_u64().context("the simulator does not count replaced connections")
             }
         }
     }

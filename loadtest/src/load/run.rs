@@ -1,96 +1,22 @@
 //! A run from its beginning to its report.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use tokio_util::sync::CancellationToken;
+use anyhow::{Context as _, bail};
 
-use super::api::Endpoint;
-use super::child::{self, Child};
 use super::measure::Measures;
 use super::nodes::Nodes;
 use super::objective::Objective;
 use super::phones::Phones;
-use super::progress::Progress;
+use super::receive::{Feed, rabbitmq, webhooks};
 use super::report::{Context, PAIRED, Report};
 use super::scenario::{Outcome, Scenario};
-use super::world::{Options, World};
-use super::{fleet, sampler, traffic, verify, webhooks};
+use super::setup::{NodesAt, Setup, SimulatorAt};
+use super::store::Store;
+use super::world::{Feeds, World};
+use super::{fleet, sampler, traffic, verify};
 use crate::Simulator;
-
-/// Where the simulated WhatsApp is.
-#[derive(Debug, Clone)]
-pub enum SimulatorAt {
-    /// In this process, at this address.
-    Here(SocketAddr),
-    /// Another process.
-    There(Endpoint),
-}
-
-/// Where the nodes are.
-#[derive(Debug, Clone)]
-pub enum NodesAt {
-    /// They run already.
-    Running {
-        /// Their addresses.
-        endpoints: Vec<Endpoint>,
-        /// The global key.
-        key: String,
-        /// Those of them that are on this machine.
-        pids: Vec<u32>,
-    },
-    /// A node of the run's own.
-    Own {
-        /// The binary; the one beside this program when it is not named.
-        binary: Option<PathBuf>,
-        /// Variables of its environment.
-        environment: Vec<(String, String)>,
-    },
-}
-
-/// What a run needs.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    /// The simulator.
-    pub simulator: SimulatorAt,
-    /// The nodes.
-    pub nodes: NodesAt,
-    /// Where webhooks are received.
-    pub webhook_listen: SocketAddr,
-    /// Where nodes send them, when that is not the address above.
-    pub webhook_url: Option<String>,
-    /// Options.
-    pub options: Options,
-    /// What should be reached, beside that nothing is lost, doubled or out of order.
-    pub objectives: Vec<Objective>,
-    /// The command line, for the report.
-    pub command: String,
-    /// Ends the run early.
-    pub interrupt: CancellationToken,
-    /// What is shown meanwhile.
-    pub progress: Progress,
-}
-
-impl Setup {
-    /// A simulator in this process, webhooks on loopback, nothing shown.
-    pub fn new(nodes: NodesAt, options: Options) -> Self {
-        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self {
-            simulator: SimulatorAt::Here(loopback),
-            nodes,
-            webhook_listen: loopback,
-            webhook_url: None,
-            options,
-            objectives: Vec::new(),
-            command: String::new(),
-            interrupt: CancellationToken::new(),
-            progress: Progress::new(true),
-        }
-    }
-}
 
 /// Runs a scenario. What goes wrong once everything is up is in the report, with what was measured until
 /// then; instances are deleted and processes ended in any case.
@@ -98,27 +24,76 @@ impl Setup {
 /// # Errors
 /// When the scenario cannot be run so, or the simulator, the node or the receiver of webhooks cannot be started or reached.
 pub async fn run(setup: Setup, scenario: &Scenario) -> anyhow::Result<Report> {
-    scenario.check(setup.options.instances, matches!(setup.nodes, NodesAt::Own { .. }))?;
+    let own = match &setup.nodes {
+        NodesAt::Own(own) => Some(own),
+        NodesAt::Running { .. } => None,
+    };
+    scenario.check(setup.options.instances, own)?;
     let (simulator, phones) = simulator(&setup.simulator).await?;
-    let nodes = nodes(&setup.nodes, &phones).await?;
-    let listener = webhooks::bind(setup.webhook_listen).await?;
-    let webhook_url = match setup.webhook_url {
-        Some(url) => url,
-        None => format!("http://{}/", listener.local_addr()?),
+    let store = match own {
+        Some(own) => Store::new(rand::random(), own.database.as_deref(), own.redis.as_deref())?,
+        None => Store::default(),
+    };
+    store.create().await?;
+    let outcome = on_store(setup, scenario, phones, &store).await;
+    // The nodes have ended, even when not all of them came to life.
+    let keep = outcome.as_ref().is_ok_and(|(_, keep)| *keep);
+    let removed = if keep { Ok(()) } else { store.remove().await };
+    let (mut report, _) = outcome?;
+    if let Err(error) = removed {
+        report.errors.push(format!("{error:#}"));
+    }
+    if let Some(simulator) = simulator {
+        simulator.shutdown().await?;
+    }
+    Ok(report)
+}
+
+/// The run, once there is what its nodes share.
+async fn on_store(
+    setup: Setup,
+    scenario: &Scenario,
+    phones: Phones,
+    store: &Store,
+) -> anyhow::Result<(Report, bool)> {
+    let nodes = nodes(&setup, &phones, scenario.joining(), store).await?;
+    let receive = setup.options.receive;
+    let listener = match receive.has(Feed::Webhook) {
+        true => Some(webhooks::bind(setup.webhook_listen).await?),
+        false => None,
+    };
+    let own_url = listener.as_ref().map(|listener| listener.local_addr()).transpose()?;
+    let webhook_url = own_url.map(|own| setup.webhook_url.unwrap_or_else(|| format!("http://{own}/")));
+    let (rabbitmq, consumer) = match (receive.has(Feed::Rabbitmq), setup.rabbitmq) {
+        (true, Some(uri)) => Some(rabbitmq::connect(&uri, receive).await?).unzip(),
+        (true, None) => bail!("RabbitMQ is to be received: name the broker with --rabbitmq"),
+        (false, _) => (None, None),
     };
     let context = Context {
         command: setup.command,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         debug: cfg!(debug_assertions),
         processors: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
-        nodes: nodes.endpoints().iter().map(ToString::to_string).collect(),
-        own_node: nodes.child().is_some(),
+        nodes: nodes.servers().endpoints().map(ToString::to_string).collect(),
+        own_node: nodes.owned() > 0,
         instances: setup.options.instances,
+        kinds: setup.options.kinds.to_string(),
     };
     let mut report = Report::new(scenario.name(), context);
-    let world = World::new(setup.options, phones, nodes, webhook_url, setup.progress, setup.interrupt);
-    world.tasks.spawn(webhooks::serve(Arc::clone(&world), listener));
+    let feeds = Feeds { webhook_url, rabbitmq };
+    let world = World::new(setup.options, phones, nodes, feeds, setup.progress, setup.interrupt);
+    if let Some(listener) = listener {
+        world.tasks.spawn(webhooks::serve(Arc::clone(&world), listener));
+    }
+    if let Some(consumer) = consumer {
+        world.tasks.spawn(consumer.run(Arc::clone(&world)));
+    }
     world.tasks.spawn(sampler::run(Arc::clone(&world)));
+    if world.nodes.servers().count() > 1 {
+        let world = Arc::clone(&world);
+        let tasks = world.tasks.clone();
+        tasks.spawn(async move { world.nodes.check_health(world.tasks.stop()).await });
+    }
 
     let mut outcome = Outcome::default();
     let objectives = [verify::integrity(), setup.objectives].concat();
@@ -129,10 +104,10 @@ pub async fn run(setup: Setup, scenario: &Scenario) -> anyhow::Result<Report> {
     report.judge(measures, &scenario.judged(&objectives));
     tidy_up(&world, &mut report).await;
     world.tasks.shutdown().await;
-    if let Some(simulator) = simulator {
-        simulator.shutdown().await?;
+    if world.options.keep {
+        store.places().iter().for_each(|place| world.progress.note(&format!("{place} stays")));
     }
-    Ok(report)
+    Ok((report, world.options.keep))
 }
 
 async fn simulator(at: &SimulatorAt) -> anyhow::Result<(Option<Simulator>, Phones)> {
@@ -148,16 +123,22 @@ async fn simulator(at: &SimulatorAt) -> anyhow::Result<(Option<Simulator>, Phone
     }
 }
 
-async fn nodes(at: &NodesAt, phones: &Phones) -> anyhow::Result<Nodes> {
-    match at {
+async fn nodes(setup: &Setup, phones: &Phones, joining: usize, store: &Store) -> anyhow::Result<Nodes> {
+    let nodes = match &setup.nodes {
         NodesAt::Running { endpoints, key, pids } => {
-            Nodes::running(endpoints.clone(), key.clone(), pids.clone()).await
+            Nodes::running(endpoints.clone(), key.clone(), pids.clone()).await?
         }
-        NodesAt::Own { binary, environment } => {
-            let binary = child::binary(binary.as_deref())?;
-            Nodes::started(Child::start(binary, phones.chat_url(), environment)?).await
+        NodesAt::Own(own) => {
+            let mut shared = store.environment();
+            if let Some(uri) = &setup.rabbitmq {
+                shared.push(("RABBITMQ_ENABLED".to_owned(), "true".to_owned()));
+                shared.push(("RABBITMQ_URI".to_owned(), uri.clone()));
+            }
+            let children = own.prepare(joining, &shared, &phones.chat_url())?;
+            Nodes::own(children, own.nodes).await?
         }
-    }
+    };
+    Ok(nodes.patient(setup.options.request_timeout))
 }
 
 async fn phases(
@@ -171,6 +152,8 @@ async fn phases(
     let fresh = if memory { world.nodes.settled_rss_kib(world.options.settle).await } else { None };
     if let Some(kib) = fresh {
         outcome.measures.add("rss-fresh", kib as f64);
+        // The scenario asks once.
+        let _ = world.fresh_kib.set(kib);
     }
     let (began, cpu) = (Instant::now(), world.nodes.cpu());
     let count = fleet::pair_all(world, scenario.noisy()).await?.len() as f64;
@@ -230,6 +213,8 @@ async fn conclude(world: &World, outcome: &mut Outcome, report: &mut Report) -> 
     let board = &world.board;
     measures.latency("send", board.tenants.send.quantiles());
     measures.latency("inbound", board.tenants.inbound.quantiles());
+    measures.latency("rabbitmq", board.rabbitmq.latency.quantiles());
+    measures.latency("gap", board.gap.quantiles());
     measures.latency("reconnect", board.reconnect.quantiles());
     measures.latency("pairing", board.pairing.quantiles());
     measures.latency("qr", board.qr.quantiles());
@@ -242,11 +227,11 @@ async fn conclude(world: &World, outcome: &mut Outcome, report: &mut Report) -> 
     if let Some(most) = most {
         measures.add("rss-max", most);
     }
-    if let Some(child) = world.nodes.child() {
-        measures.add("complaints", child.complaints() as f64);
+    if let Some(complaints) = world.nodes.complaints() {
+        measures.add("complaints", complaints as f64);
     }
     if board.unreadable.get() > 0 {
-        report.errors.push(format!("{} webhooks cannot be read", board.unreadable.get()));
+        report.errors.push(format!("{} events cannot be read", board.unreadable.get()));
     }
     // What the scenario itself says is more exact.
     for measure in std::mem::take(&mut outcome.measures).0 {
@@ -265,10 +250,24 @@ const IDLE: Duration = Duration::from_secs(5);
 const DELETING: Duration = Duration::from_secs(300);
 
 async fn tidy_up(world: &Arc<World>, report: &mut Report) {
-    if let Some(mut child) = world.nodes.child() {
-        // The node and its database end with the run.
-        if let Some(folder) = child.end(world.options.keep) {
-            world.progress.note(&format!("data and log of the node are in {}", folder.display()));
+    if let Some(rabbitmq) = &world.feeds.rabbitmq {
+        rabbitmq.stop();
+    }
+    remove_instances(world, report).await;
+    if let Some(rabbitmq) = world.feeds.rabbitmq.as_ref().filter(|_| !world.options.keep)
+        && let Err(error) = rabbitmq.clean().await
+    {
+        report.errors.push(format!("queues {}* could not be deleted: {error:#}", world.prefix()));
+    }
+}
+
+async fn remove_instances(world: &Arc<World>, report: &mut Report) {
+    if world.nodes.owned() > 0 {
+        // The nodes and their database end with the run.
+        for mut child in (0..world.nodes.owned()).filter_map(|nth| world.nodes.child(nth)) {
+            if let Some(folder) = child.end(world.options.keep) {
+                world.progress.note(&format!("data and log of a node are in {}", folder.display()));
+            }
         }
         return;
     }

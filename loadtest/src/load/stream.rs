@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::receive::Feed;
 use crate::sequence::{Check, Ranges, Seen};
 
 /// Event ids that are remembered per stream, to tell a repeat from a duplicate.
@@ -54,13 +55,30 @@ pub struct Outbound {
     pub unknown: Ranges,
 }
 
-/// What the contact sent, and webhooks told of.
+/// What the contact sent, and what the feeds told of it.
 #[derive(Debug, Default)]
 pub struct Inbound {
     /// The last number.
     pub sent: u64,
     /// Numbers that were never sent, because the simulator refused them.
     pub unsent: Ranges,
+    webhook: Arrivals,
+    rabbitmq: Arrivals,
+}
+
+impl Inbound {
+    /// What a feed told of.
+    pub fn of(&mut self, feed: Feed) -> &mut Arrivals {
+        match feed {
+            Feed::Webhook => &mut self.webhook,
+            Feed::Rabbitmq => &mut self.rabbitmq,
+        }
+    }
+}
+
+/// What one feed told of.
+#[derive(Debug, Default)]
+pub struct Arrivals {
     /// What arrived.
     pub check: Check,
     /// Arrivals with the event id of an earlier one.
@@ -70,7 +88,7 @@ pub struct Inbound {
     window: VecDeque<(u64, u64)>,
 }
 
-/// What a webhook was.
+/// What a delivery was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arrival {
     /// News.
@@ -81,18 +99,21 @@ pub enum Arrival {
     Duplicate,
 }
 
-impl Inbound {
-    /// Notes a webhook about a message; `event` is a hash of the event's id.
-    pub fn observe(&mut self, number: u64, event: u64) -> Arrival {
+impl Arrivals {
+    /// Notes that a message was told of. `event` is a hash of the event's id, if it has one; `again` is
+    /// whether the feed itself says that it may have delivered the event before.
+    pub fn observe(&mut self, number: u64, event: Option<u64>, again: bool) -> Arrival {
         match self.check.observe(number) {
             Seen::InOrder | Seen::Late => {
-                if self.window.len() == WINDOW {
-                    self.window.pop_front();
+                if let Some(event) = event {
+                    if self.window.len() == WINDOW {
+                        self.window.pop_front();
+                    }
+                    self.window.push_back((number, event));
                 }
-                self.window.push_back((number, event));
                 Arrival::New
             }
-            Seen::Again if self.window.contains(&(number, event)) => {
+            Seen::Again if event.map_or(again, |event| self.window.contains(&(number, event))) => {
                 self.repeats += 1;
                 Arrival::Repeat
             }

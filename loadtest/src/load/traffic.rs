@@ -7,7 +7,9 @@ use futures::future::join_all;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::api::{Answer, Call, Client};
+use super::api::{Answer, Call};
+use super::client::Client;
+use super::kinds::Kind;
 use super::schedule::{Plan, Schedule};
 use super::stream::{Role, Stream};
 use super::world::World;
@@ -20,27 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The kind of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Kind {
-    /// Plain text
-    #[default]
-    Text,
-}
-
-impl Kind {
-    /// Route and body of a send.
-    fn request(self, stream: &Stream, payload: &Payload) -> (String, String) {
-        let instance = &stream.instance.name;
-        match self {
-            Self::Text => (
-                format!("/message/sendText/{instance}"),
-                json!({"number": stream.contact, "text": payload.to_string()}).to_string(),
-            ),
-        }
-    }
-}
-
 /// What is sent by the streams of a role.
 #[derive(Debug, Clone)]
 pub struct Traffic {
@@ -50,14 +31,12 @@ pub struct Traffic {
     pub inbound: Plan,
     /// Whose streams.
     pub role: Role,
-    /// Kinds of message, in turn.
-    pub kinds: Vec<Kind>,
 }
 
 impl Traffic {
-    /// Texts of all tenants.
-    pub fn texts(inbound: Plan, outbound: Plan) -> Self {
-        Self { outbound, inbound, role: Role::Tenant, kinds: vec![Kind::Text] }
+    /// Of all tenants.
+    pub fn of_tenants(inbound: Plan, outbound: Plan) -> Self {
+        Self { outbound, inbound, role: Role::Tenant }
     }
 
     /// The same of the noisy tenant.
@@ -87,12 +66,12 @@ pub async fn run(world: &Arc<World>, traffic: &Traffic, stop: &CancellationToken
         for sender in 0..senders {
             let own: Vec<_> = streams.iter().skip(sender).step_by(senders).cloned().collect();
             let schedule = plan.share(sender, senders, started);
-            let (own_world, done, kinds) = (Arc::clone(world), done.clone(), traffic.kinds.clone());
+            let (own_world, done) = (Arc::clone(world), done.clone());
             let stop = stop.clone();
             world.tasks.spawn(async move {
                 let world = own_world;
                 match direction {
-                    Direction::Out => send_all(&world, sender, &own, (schedule, stop), &kinds).await,
+                    Direction::Out => send_all(&world, sender, &own, (schedule, stop)).await,
                     Direction::In => write_all(&world, &own, (schedule, stop)).await,
                 }
                 drop(done);
@@ -112,8 +91,8 @@ pub async fn warm_up(world: &Arc<World>) {
     for streams in world.streams().chunks(chunk) {
         let both = streams.iter().enumerate().map(|(nth, stream)| async move {
             let mut client = world.nodes.client(nth);
-            send(world, &mut client, stream, Instant::now(), Kind::Text).await;
-            write(world, stream).await;
+            send(world, &mut client, stream, Instant::now()).await;
+            write(world, stream, Kind::Text).await;
         });
         join_all(both).await;
         bar.inc(streams.len() as u64);
@@ -129,13 +108,11 @@ async fn send_all(
     nth: usize,
     streams: &[Arc<Stream>],
     (mut schedule, stop): (Schedule, CancellationToken),
-    kinds: &[Kind],
 ) {
     let mut client = world.nodes.client(nth);
     let mut turn = 0;
     while let Some(since) = schedule.next(&stop).await {
-        let kind = kinds.get(turn % kinds.len().max(1)).copied().unwrap_or_default();
-        send(world, &mut client, &streams[turn % streams.len()], since, kind).await;
+        send(world, &mut client, &streams[turn % streams.len()], since).await;
         turn += 1;
     }
 }
@@ -163,7 +140,7 @@ fn verdict(answer: &anyhow::Result<Answer>, idempotent: bool) -> Verdict {
 }
 
 /// Sends the next message of a stream until the node has accepted it.
-async fn send(world: &World, client: &mut Client, stream: &Stream, since: Instant, kind: Kind) {
+async fn send(world: &World, client: &mut Client, stream: &Stream, since: Instant) {
     let number = {
         let mut outbound = stream.outbound();
         outbound.sent += 1;
@@ -176,7 +153,8 @@ async fn send(world: &World, client: &mut Client, stream: &Stream, since: Instan
         number,
         sent: world.origin.elapsed(),
     };
-    let (path, body) = kind.request(stream, &payload);
+    let path = format!("/message/sendText/{}", stream.instance.name);
+    let body = json!({"number": stream.contact, "text": payload.to_string()}).to_string();
     // With it, a second try of a send that did arrive is no second message.
     let idempotency_key = match world.options.idempotent {
         true => format!("{:08x}-{}-{number}", world.run, stream.number),
@@ -186,6 +164,11 @@ async fn send(world: &World, client: &mut Client, stream: &Stream, since: Instan
     let deadline = Instant::now() + PATIENCE;
     loop {
         let answer = client.exchange(call).await;
+        match &answer {
+            Ok(answer) if answer.status >= 500 => world.board.server_errors.add(),
+            Ok(_) => {}
+            Err(_) => world.board.unanswered.add(),
+        }
         match verdict(&answer, world.options.idempotent) {
             Verdict::Accepted => {
                 world.board.accepted.add();
@@ -231,15 +214,16 @@ async fn write_all(
     streams: &[Arc<Stream>],
     (mut schedule, stop): (Schedule, CancellationToken),
 ) {
-    let mut turn = 0;
-    while schedule.next(&stop).await.is_some() {
-        write(world, &streams[turn % streams.len()]).await;
-        turn += 1;
+    for (stream, kind) in streams.iter().cycle().zip(world.options.kinds.turns()) {
+        if schedule.next(&stop).await.is_none() {
+            break;
+        }
+        write(world, stream, kind).await;
     }
 }
 
 /// A contact writes the next message of a stream.
-async fn write(world: &World, stream: &Stream) {
+async fn write(world: &World, stream: &Stream, kind: Kind) {
     let number = {
         let mut inbound = stream.inbound();
         inbound.sent += 1;
@@ -252,7 +236,7 @@ async fn write(world: &World, stream: &Stream) {
         number,
         sent: world.origin.elapsed(),
     };
-    match world.phones.write(&stream.contact, &stream.instance.phone, payload.to_string()).await {
+    match world.phones.write(&stream.contact, &stream.instance.phone, kind, payload.to_string()).await {
         Ok(()) => world.board.written.add(),
         Err(error) => {
             world.complain(&format!("a contact cannot write: {error:#}"));

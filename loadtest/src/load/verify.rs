@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::measure::Measures;
 use super::objective::Objective;
+use super::receive::Feed;
+use super::stream::Arrivals;
 use super::world::World;
-use crate::sequence::{Check, StreamCheck};
+use crate::sequence::{Check, Ranges, StreamCheck};
 
 /// How often is looked whether everything has arrived.
 const LOOK: Duration = Duration::from_millis(100);
@@ -22,7 +24,7 @@ pub struct Tally {
     pub duplicates: u64,
     /// Messages that were overtaken.
     pub out_of_order: u64,
-    /// Webhooks that were delivered again.
+    /// Events that were delivered again.
     pub repeats: u64,
     /// Sends of unknown fate.
     pub unknown: u64,
@@ -32,6 +34,32 @@ pub struct Tally {
     pub misrouted: u64,
     /// Different messages that arrived.
     pub arrived: u64,
+    /// The share of RabbitMQ in it.
+    pub rabbitmq: Told,
+}
+
+/// What one feed told of, and did not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Messages that it did not tell of.
+    pub lost: u64,
+    /// Messages that it told of in a second event.
+    pub duplicates: u64,
+    /// Messages that it told of too late.
+    pub out_of_order: u64,
+    /// Events that it delivered again.
+    pub repeats: u64,
+    arrived: u64,
+}
+
+impl Told {
+    fn add(&mut self, arrivals: &Arrivals, sent: u64, unsent: &Ranges) {
+        self.lost += arrivals.check.lost(sent, unsent);
+        self.duplicates += arrivals.duplicates;
+        self.out_of_order += arrivals.check.late;
+        self.repeats += arrivals.repeats;
+        self.arrived += arrivals.check.arrived;
+    }
 }
 
 /// The objectives that every run has.
@@ -44,9 +72,8 @@ pub fn integrity() -> Vec<Objective> {
 /// # Errors
 /// When the simulator does not answer.
 pub async fn tally(world: &World) -> anyhow::Result<Tally> {
-    let told = world.phones.sequences(world.run).await?;
-    let (mut received, mut tally): (HashMap<u32, Check>, Tally) = Default::default();
-    for StreamCheck { phone, stream, check } in told {
+    let (mut received, mut told, mut tally): (HashMap<u32, Check>, Told, Tally) = Default::default();
+    for StreamCheck { phone, stream, check } in world.phones.sequences(world.run).await? {
         match world.streams().get(stream as usize) {
             Some(known) if known.contact == phone => drop(received.insert(stream, check)),
             _ => tally.misrouted += check.arrived + check.again,
@@ -62,13 +89,21 @@ pub async fn tally(world: &World) -> anyhow::Result<Tally> {
         tally.unknown += outbound.unknown.len();
         tally.unknown_arrived += outbound.unknown.len() - unknown_absent;
         tally.arrived += check.arrived;
-        let inbound = stream.inbound();
-        tally.lost += inbound.check.lost(inbound.sent, &inbound.unsent);
-        tally.duplicates += inbound.duplicates;
-        tally.out_of_order += inbound.check.late;
-        tally.repeats += inbound.repeats;
-        tally.arrived += inbound.check.arrived;
+        let mut inbound = stream.inbound();
+        let (sent, unsent) = (inbound.sent, inbound.unsent.clone());
+        for feed in world.options.receive.feeds() {
+            let arrivals = inbound.of(*feed);
+            told.add(arrivals, sent, &unsent);
+            if *feed == Feed::Rabbitmq {
+                tally.rabbitmq.add(arrivals, sent, &unsent);
+            }
+        }
     }
+    tally.lost += told.lost;
+    tally.duplicates += told.duplicates;
+    tally.out_of_order += told.out_of_order;
+    tally.repeats += told.repeats;
+    tally.arrived += told.arrived;
     Ok(tally)
 }
 
@@ -101,6 +136,9 @@ pub fn measure(world: &World, tally: Tally, measures: &mut Measures) {
     let mut count = |name: &str, value: u64| measures.add(name, value as f64);
     count("sent", board.accepted.get());
     count("received", board.told.get());
+    for kind in world.options.kinds.kinds().filter(|_| !world.options.kinds.is_text()) {
+        count(&format!("received-{}", kind.name()), board.kinds[kind as usize].get());
+    }
     count("lost", tally.lost);
     count("duplicates", tally.duplicates);
     count("out-of-order", tally.out_of_order);
@@ -112,7 +150,17 @@ pub fn measure(world: &World, tally: Tally, measures: &mut Measures) {
         count("unknown-arrived", tally.unknown_arrived);
     }
     count("retries", board.retries.get());
+    count("server-errors", board.server_errors.get());
+    count("unanswered", board.unanswered.get());
     if board.turned_away.get() > 0 {
         count("turned-away", board.turned_away.get());
+    }
+    if world.options.receive.has(Feed::Rabbitmq) {
+        count("rabbitmq-received", board.rabbitmq.told.get());
+        count("rabbitmq-lost", tally.rabbitmq.lost);
+        count("rabbitmq-duplicates", tally.rabbitmq.duplicates);
+        count("rabbitmq-out-of-order", tally.rabbitmq.out_of_order);
+        count("rabbitmq-repeats", tally.rabbitmq.repeats);
+        count("rabbitmq-reconnects", board.rabbitmq.reconnects.get());
     }
 }

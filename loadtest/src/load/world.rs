@@ -8,10 +8,14 @@ use dashmap::DashMap;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::api::PATIENCE;
 use super::board::Board;
+use super::kinds::Mix;
 use super::nodes::Nodes;
 use super::phones::Phones;
 use super::progress::Progress;
+use super::receive::Receive;
+use super::receive::rabbitmq::RabbitMq;
 use super::sampler::Samples;
 use super::stream::Stream;
 use crate::History;
@@ -41,6 +45,12 @@ pub struct Options {
     pub settle: Duration,
     /// Time between two samples of memory, processor time and rates.
     pub sample: Duration,
+    /// Kinds of message that contacts write.
+    pub kinds: Mix,
+    /// The feeds that are received and verified.
+    pub receive: Receive,
+    /// How long an answer of a node is awaited.
+    pub request_timeout: Duration,
     /// Share (0 to 1) of the webhooks that are refused on purpose.
     pub webhook_failures: f64,
     /// Gives every send an idempotency key and tries again what failed. It costs the node a look-up per
@@ -63,12 +73,23 @@ impl Default for Options {
             silence: Duration::from_secs(15),
             settle: Duration::from_secs(20),
             sample: Duration::from_secs(1),
+            kinds: Mix::default(),
+            receive: Receive::default(),
+            request_timeout: PATIENCE,
             webhook_failures: 0.0,
             idempotent: false,
             history: None,
             keep: false,
         }
     }
+}
+
+/// How nodes tell the run of events; what is not received is `None`.
+pub struct Feeds {
+    /// Where webhooks are sent to.
+    pub webhook_url: Option<String>,
+    /// The consumer of RabbitMQ.
+    pub rabbitmq: Option<RabbitMq>,
 }
 
 /// A run.
@@ -83,8 +104,8 @@ pub struct World {
     pub phones: Phones,
     /// The nodes.
     pub nodes: Nodes,
-    /// Where webhooks are sent to.
-    pub webhook_url: String,
+    /// How nodes tell the run of events.
+    pub feeds: Feeds,
     /// Counters and latencies.
     pub board: Board,
     /// What the person in front of it sees.
@@ -93,6 +114,8 @@ pub struct World {
     pub interrupt: CancellationToken,
     /// The course of the run.
     pub samples: Samples,
+    /// Memory of the nodes before the first instance, in KiB, where it was measured.
+    pub fresh_kib: OnceLock<u64>,
     /// A new message was told of.
     pub news: Notify,
     pub(crate) tasks: Tasks,
@@ -108,7 +131,7 @@ impl World {
         options: Options,
         phones: Phones,
         nodes: Nodes,
-        webhook_url: String,
+        feeds: Feeds,
         progress: Progress,
         interrupt: CancellationToken,
     ) -> Arc<Self> {
@@ -118,11 +141,12 @@ impl World {
             origin: Instant::now(),
             phones,
             nodes,
-            webhook_url,
+            feeds,
             board: Board::default(),
             progress,
             interrupt,
             samples: Samples::default(),
+            fresh_kib: OnceLock::new(),
             news: Notify::new(),
             tasks: Tasks::default(),
             streams: OnceLock::new(),
@@ -158,7 +182,7 @@ impl World {
         std::mem::take(&mut self.created.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Tells when a webhook says that an instance is open.
+    /// Tells when an event says that an instance is open.
     pub(super) fn when_open(&self, name: &str) -> oneshot::Receiver<Instant> {
         let (sender, receiver) = oneshot::channel();
         self.waiting.insert(name.to_owned(), sender);

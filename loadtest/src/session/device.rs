@@ -14,6 +14,7 @@ use crate::{
         faults::conditions::Conditions,
         outbox::{Link, Preview},
         record::Direction,
+        stats::count,
     },
 };
 
@@ -42,11 +43,13 @@ impl Session {
         let old = {
             let mut state = self.account.state();
             let Some(device) = state.devices.get_mut(&self.device) else { return };
-            device.outbox.live = false;
             device.available = false;
-            device.outbox.link.replace(self.link.clone())
+            let old = device.outbox.detach();
+            device.outbox.link = Some(self.link.clone());
+            old
         };
         if let Some(old) = old {
+            count(&self.world.stats.replaced);
             relay::conflict(&old, "replaced");
         }
     }
@@ -68,6 +71,9 @@ impl Session {
         let end = el("offline").attr("count", preview.count).build();
         nodes.push(Arc::new(el("ib").attr("from", SERVER).children([end]).build()));
         device.outbox.live = true;
+        if let Some(gone) = device.outbox.gone.take() {
+            self.world.outages.back(&self.account.phone, self.device, gone);
+        }
         // Still under the lock: nothing newer may overtake the queue.
         self.link.send(nodes, self.world.due(&self.account, &self.conditions));
     }
@@ -109,8 +115,7 @@ impl Session {
             if device.outbox.link.as_ref().is_none_or(|link| link.id != self.link.id) {
                 return;
             }
-            device.outbox.link = None;
-            device.outbox.live = false;
+            device.outbox.detach();
             device.available = false;
             state.last_seen = crate::clock::unix_seconds();
         }

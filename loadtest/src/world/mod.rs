@@ -15,6 +15,7 @@ pub(crate) mod latency;
 pub(crate) mod ledger;
 pub(crate) mod media;
 pub(crate) mod newsletters;
+pub(crate) mod outages;
 pub(crate) mod outbox;
 pub(crate) mod persist;
 pub(crate) mod record;
@@ -55,6 +56,7 @@ pub(crate) struct World {
     /// Of the network to every device; its delay is in `latency`.
     pub(crate) conditions: faults::conditions::Conditions,
     pub(crate) stats: stats::Counters,
+    pub(crate) outages: outages::Log,
     /// Wakes the saver.
     pub(crate) dirty: Notify,
     /// Host and port that `media_conn` answers with.
@@ -83,6 +85,7 @@ impl World {
             faults: faults::Faults::default(),
             conditions: faults::conditions::Conditions::default(),
             stats: stats::Counters::default(),
+            outages: outages::Log::default(),
             dirty: Notify::new(),
             media_host,
             serial: AtomicU64::new(rand::random_range(0..1 << 40)),

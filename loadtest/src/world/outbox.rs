@@ -102,6 +102,8 @@ pub(crate) struct Outbox {
     pub(crate) link: Option<Link>,
     /// Whether the login got as far as `passive active`, after which stanzas flow at once.
     pub(crate) live: bool,
+    /// When the connection ended, until another one is live.
+    pub(crate) gone: Option<std::time::Instant>,
 }
 
 /// Counts for `offline_preview`.
@@ -127,6 +129,16 @@ impl Outbox {
     /// The live connection, if there is one.
     pub(crate) fn live_link(&self) -> Option<&Link> {
         self.link.as_ref().filter(|_| self.live)
+    }
+
+    /// Takes the connection away: from now on stanzas wait for the next login.
+    pub(crate) fn detach(&mut self) -> Option<Link> {
+        self.live = false;
+        let link = self.link.take();
+        if link.is_some() {
+            self.gone.get_or_insert_with(std::time::Instant::now);
+        }
+        link
     }
 
     /// Forgets a confirmed stanza. Confirmations come mostly in order, so the search is short.

@@ -10,6 +10,7 @@ pub(crate) struct Counters {
     pub(crate) connections: AtomicU64,
     pub(crate) connections_total: AtomicU64,
     pub(crate) logins: AtomicU64,
+    pub(crate) replaced: AtomicU64,
     pub(crate) pairings: AtomicU64,
     pub(crate) messages_in: AtomicU64,
     pub(crate) messages_relayed: AtomicU64,
@@ -79,6 +80,8 @@ pub struct Stats {
     pub connections_total: u64,
     /// Successful logins of paired devices since the start.
     pub logins: u64,
+    /// Logins of devices that had a connection still; the older one was ended as replaced.
+    pub replaced: u64,
     /// Completed pairings since the start.
     pub pairings: u64,
     /// Messages that clients sent.

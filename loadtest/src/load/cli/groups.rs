@@ -10,10 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::History;
 use crate::load::api::Endpoint;
+use crate::load::cluster::Own;
+use crate::load::kinds::Mix;
 use crate::load::objective::{Objective, duration, rate};
 use crate::load::progress::Progress;
-use crate::load::run::{NodesAt, Setup, SimulatorAt};
+use crate::load::receive::{Feed, Receive};
 use crate::load::scenario::Scenario;
+use crate::load::setup::{NodesAt, Setup, SimulatorAt};
 use crate::load::world::Options;
 
 /// Most connections that send.
@@ -40,6 +43,17 @@ pub struct Target {
     /// A variable of the started node's environment; may be given more than once
     #[arg(long = "node-env", value_name = "NAME=VALUE", value_parser = variable, conflicts_with = "urls")]
     node_env: Vec<(String, String)>,
+    /// How many nodes to start; more than one are a cluster and need --database and --redis
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(conflicts_with = "urls")]
+    nodes: u16,
+    /// A database server on which started nodes get a database of the run's own, such as
+    /// postgres://USER:PASSWORD@127.0.0.1:5432/ or mysql://USER@127.0.0.1/; without it they use SQLite
+    #[arg(long, value_name = "URL", conflicts_with = "urls")]
+    database: Option<String>,
+    /// A Redis in which started nodes get a key prefix of the run's own, such as redis://127.0.0.1:6379/
+    #[arg(long, value_name = "URL", conflicts_with = "urls")]
+    redis: Option<String>,
     /// A running simulator, such as http://10.0.0.8:4001; without it one is started in this process
     #[arg(long, value_name = "URL")]
     simulator: Option<Endpoint>,
@@ -52,6 +66,13 @@ pub struct Target {
     /// Where nodes send webhooks, when it is another address than the one that is listened on
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
+    /// A RabbitMQ broker, such as amqp://guest:guest@127.0.0.1:5672, whose queues of the run's instances are
+    /// consumed and verified; a started node is told to publish there
+    #[arg(long, value_name = "URL")]
+    rabbitmq: Option<String>,
+    /// What is received and verified; when it is not said, both with --rabbitmq, else webhooks
+    #[arg(long, value_enum, value_name = "FEED")]
+    receive: Option<Receive>,
 }
 
 /// The instances.
@@ -70,11 +91,18 @@ pub struct Fleet {
     /// Pairings at once; 16 when it is not said, all of them in a pairing storm
     #[arg(long, value_name = "COUNT")]
     pairings_at_once: Option<usize>,
+    /// Kinds of message that contacts write with their weights, such as text=70,image=10,location=10,contact=10;
+    /// video and poll are others. Instances send texts
+    #[arg(long, value_name = "KIND=WEIGHT,...", default_value = "text")]
+    kinds: Mix,
     /// Connections that send
     #[arg(long, value_name = "COUNT", default_value_t = 16)]
     connections: usize,
-    /// Give every send an idempotency key, and try again what failed; a takeover and a reconnect storm
-    /// always do
+    /// How long an answer is awaited; a send to a frozen node waits that long
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
+    request_timeout: Duration,
+    /// Give every send an idempotency key, and try again what failed; takeover, rolling, join and
+    /// reconnect-storm always do
     #[arg(long)]
     idempotency_keys: bool,
     /// Share of the webhooks, from 0 to 1, that are refused on purpose
@@ -133,9 +161,13 @@ impl Common {
     ) -> anyhow::Result<Setup> {
         let Self { target, fleet, objectives, sample, .. } = self;
         let nodes = match (target.urls, target.api_key) {
-            (urls, _) if urls.is_empty() => {
-                NodesAt::Own { binary: target.waggle, environment: target.node_env }
-            }
+            (urls, _) if urls.is_empty() => NodesAt::Own(Own {
+                binary: target.waggle,
+                environment: target.node_env,
+                nodes: target.nodes.into(),
+                database: target.database,
+                redis: target.redis,
+            }),
             (urls, key) => {
                 ensure!(
                     target.simulator.is_some() || target.simulator_listen.port() != 0,
@@ -145,9 +177,14 @@ impl Common {
                 NodesAt::Running { endpoints: urls, key: key.unwrap_or_default(), pids: target.pids }
             }
         };
+        let named = if target.rabbitmq.is_some() { Receive::Both } else { Receive::Webhook };
+        let receive = target.receive.unwrap_or(named);
+        ensure!(
+            target.rabbitmq.is_some() || !receive.has(Feed::Rabbitmq),
+            "RabbitMQ is to be received: name the broker with --rabbitmq"
+        );
         let storm = matches!(scenario, Scenario::PairingStorm);
-        // In both, sends fail at a moment that nobody chooses, and a client would try again.
-        let trying = matches!(scenario, Scenario::Takeover(_) | Scenario::ReconnectStorm(_));
+        let trying = scenario.moves_instances() || matches!(scenario, Scenario::ReconnectStorm(_));
         let instances = match scenario {
             Scenario::Talk(_) => 2,
             Scenario::HttpLimit(_) => 1,
@@ -162,6 +199,9 @@ impl Common {
             silence: fleet.silence,
             settle: fleet.settle,
             sample: sample.max(Duration::from_millis(10)),
+            kinds: fleet.kinds,
+            receive,
+            request_timeout: fleet.request_timeout,
             webhook_failures: fleet.webhook_failures,
             idempotent: fleet.idempotency_keys || trying,
             history: fleet.history,
@@ -175,6 +215,7 @@ impl Common {
             nodes,
             webhook_listen: target.webhook_listen,
             webhook_url: target.webhook_url,
+            rabbitmq: target.rabbitmq,
             options,
             objectives,
             command: command_line(),
@@ -197,22 +238,55 @@ fn history(text: &str) -> Result<History, String> {
     Ok(History { chats, bootstrap, recent: messages - bootstrap, ..History::default() })
 }
 
-/// The command line, without the key.
+/// The command line, without what is secret in it.
 fn command_line() -> String {
-    let mut shown = Vec::new();
+    let mut shown = vec!["loadtest".to_owned()];
     let mut secret = false;
     for argument in std::env::args().skip(1) {
-        shown.push(match argument.split_once('=') {
-            _ if secret => "...".to_owned(),
-            Some(("--api-key", _)) => "--api-key=...".to_owned(),
-            _ => argument.clone(),
-        });
+        shown.push(if secret { "...".to_owned() } else { redacted(&argument) });
         secret = argument == "--api-key";
     }
-    format!("loadtest {}", shown.join(" "))
+    shown.join(" ")
+}
+
+/// An argument without keys, and without the password of a URL.
+fn redacted(argument: &str) -> String {
+    let (option, rest) =
+        argument.strip_prefix("--node-env=").map_or(("", argument), |rest| ("--node-env=", rest));
+    if let Some((name, _)) = rest.split_once('=')
+        && ["KEY", "SECRET", "PASSWORD"].iter().any(|word| name.to_ascii_uppercase().contains(word))
+    {
+        return format!("{option}{name}=...");
+    }
+    let password = |argument: &str| {
+        let (before, after) = argument.split_once("://")?;
+        let (user, host) = after.split_once('@')?;
+        let (user, _) = user.split_once(':')?;
+        Some(format!("{before}://{user}:...@{host}"))
+    };
+    password(argument).unwrap_or_else(|| argument.to_owned())
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redacted;
+
+    #[test]
+    fn a_report_shows_no_secret() {
+        for (argument, shown) in [
+            ("--rabbitmq=amqp://guest:pw@host:5672", "--rabbitmq=amqp://guest:...@host:5672"),
+            ("redis://host/1", "redis://host/1"),
+            ("--api-key=k", "--api-key=..."),
+            ("--node-env=WAGGLE_CLUSTER_SECRET=s=", "--node-env=WAGGLE_CLUSTER_SECRET=..."),
+            ("URI=postgres://root:pw@host/?a=b", "URI=postgres://root:...@host/?a=b"),
+            ("send-p99=50ms", "send-p99=50ms"),
+        ] {
+            assert_eq!(redacted(argument), shown);
+        }
+    }
 }

@@ -15,16 +15,19 @@ use super::measure::{LATENCIES, OTHERS};
 use super::objective::rate;
 use super::progress::Progress;
 use super::report::Report;
-use super::run::{Setup, run as run_scenario};
+use super::run::run as run_scenario;
 use super::scenario::Scenario;
 use super::scenario::burst::Burst;
 use super::scenario::http_limit::HttpLimit;
+use super::scenario::join::Join;
 use super::scenario::noisy_neighbour::NoisyNeighbour;
 use super::scenario::ramp::Ramp;
 use super::scenario::reconnect_storm::ReconnectStorm;
+use super::scenario::rolling::Rolling;
 use super::scenario::steady::{Soak, Steady};
 use super::scenario::takeover::Takeover;
 use super::scenario::talk::Talk;
+use super::setup::Setup;
 use super::{bare_http, process};
 use crate::task;
 use groups::Common;
@@ -33,7 +36,8 @@ use groups::Common;
 /// once and in order.
 ///
 /// Without --url it starts a node of its own, the binary `waggle` beside this program (built with the
-/// feature `simulator`), on SQLite in a folder that it removes afterwards.
+/// feature `simulator`), on SQLite in a folder that it removes afterwards. With --nodes, --database and
+/// --redis it starts a cluster, on a database and a key prefix that it removes afterwards.
 ///
 /// Exit code 0: the run reached its end, nothing was lost, doubled or out of order, and every --objective
 /// was met. 1: something of that is not so. 2: it could not be run.
@@ -73,8 +77,12 @@ enum Command {
     ReconnectStorm(With<ReconnectStorm>),
     /// Let one tenant flood: what the others notice
     NoisyNeighbour(With<NoisyNeighbour>),
-    /// Kill a node while messages flow: what is lost (nothing), and for how long it is felt
+    /// Kill or freeze a node while messages flow: what is lost (nothing), and for how long it is felt
     Takeover(With<Takeover>),
+    /// Restart every node in turn while messages flow, as an upgrade does: what callers and instances notice
+    Rolling(With<Rolling>),
+    /// Start one more node while messages flow: how many instances move, and for how long they are gone
+    Join(With<Join>),
     /// Let two instances text each other in turn: the shortest way through
     Talk(With<Talk>),
     /// Ask for the cheapest thing, and a bare HTTP handler too: what the node's HTTP costs
@@ -127,6 +135,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::ReconnectStorm(with) => (Scenario::ReconnectStorm(with.scenario), with.common),
         Command::NoisyNeighbour(with) => (Scenario::NoisyNeighbour(with.scenario), with.common),
         Command::Takeover(with) => (Scenario::Takeover(with.scenario), with.common),
+        Command::Rolling(with) => (Scenario::Rolling(with.scenario), with.common),
+        Command::Join(with) => (Scenario::Join(with.scenario), with.common),
         Command::Talk(with) => (Scenario::Talk(with.scenario), with.common),
         Command::HttpLimit(with) => (Scenario::HttpLimit(with.scenario), with.common),
         Command::Baseline(with) => (Scenario::Baseline(with.scenario), with.common),

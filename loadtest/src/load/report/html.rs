@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::plots::{Line, Plot};
 use super::{PAIRED, Report};
 use crate::load::measure::{known, shown};
-use crate::load::sampler::Sample;
+use crate::load::sampler::{NodeSample, Sample};
 
 /// Colours and widths.
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:1340px;margin:2em auto;padding:0 1em;color:#222}\
@@ -63,9 +63,10 @@ fn heading(page: &mut String, report: &Report) -> std::fmt::Result {
     let place = if context.own_node { "a node of its own".to_owned() } else { context.nodes.join(", ") };
     write!(
         page,
-        "<p>{} instances on {}, {:.0} s, {} processors, version {}{}</p><p><code>{}</code></p>",
+        "<p>{} instances on {}, contacts wrote {}, {:.0} s, {} processors, version {}{}</p><p><code>{}</code></p>",
         context.instances,
         escaped(&place),
+        escaped(if context.kinds.is_empty() { "text" } else { &context.kinds }),
         report.seconds,
         context.processors,
         escaped(&context.version),
@@ -151,8 +152,21 @@ fn plots(report: &Report) -> Vec<Plot<'_>> {
             "Memory of the nodes, MiB",
             vec![line("memory", |sample| sample.rss_kib.map(|kib| kib / 1024.0))],
         ),
+        over_time(
+            "Processor time per instance, milliseconds per second",
+            vec![line("processor time", |sample| sample.cpu_per_instance)],
+        ),
         over_time("Memory per instance, KiB", vec![memory_per_instance(report)]),
     ];
+    let names = &report.context.nodes;
+    let of_node = |nth: usize, y: fn(&NodeSample) -> Option<f64>| {
+        let point = move |sample: &Sample| Some((sample.at, y(sample.nodes.get(nth)?)?));
+        Line { name: names[nth].as_str(), points: report.samples.iter().filter_map(point).collect() }
+    };
+    let by_node = |title, y| over_time(title, (0..names.len()).map(|nth| of_node(nth, y)).collect());
+    plots.push(by_node("Processors by node", |node| node.cpu));
+    plots.push(by_node("Memory by node, MiB", |node| node.rss_kib.map(|kib| kib / 1024.0)));
+    plots.push(by_node("Nodes that were ready", |node| Some(f64::from(u8::from(node.up)))));
     if !report.steps.is_empty() {
         let x = "messages per second asked for";
         plots.push(Plot {
@@ -177,12 +191,9 @@ fn plots(report: &Report) -> Vec<Plot<'_>> {
 /// What an instance adds to a fresh node, from the moment when all are paired.
 fn memory_per_instance(report: &Report) -> Line<'_> {
     let paired = report.marks.iter().find(|(_, what)| what == PAIRED).map(|(at, _)| *at);
-    let points = paired.zip(report.get("rss-fresh")).map(|(paired, fresh)| {
-        let samples = report.samples.iter().filter(|sample| sample.at >= paired);
-        let count = report.context.instances.max(1) as f64;
-        samples.filter_map(|sample| Some((sample.at, (sample.rss_kib? - fresh).max(0.0) / count))).collect()
-    });
-    Line { name: "memory", points: points.unwrap_or_default() }
+    let samples = report.samples.iter().filter(|sample| paired.is_some_and(|paired| sample.at >= paired));
+    let points = samples.filter_map(|sample| Some((sample.at, sample.rss_kib_per_instance?))).collect();
+    Line { name: "memory", points }
 }
 
 /// A latency; a sample without messages has none.

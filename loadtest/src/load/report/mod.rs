@@ -55,6 +55,9 @@ pub struct Context {
     pub own_node: bool,
     /// Instances.
     pub instances: usize,
+    /// Kinds of message that contacts wrote, with their weights.
+    #[serde(default)]
+    pub kinds: String,
 }
 
 /// A report.

@@ -8,7 +8,14 @@ use plotters::prelude::*;
 /// Size of a plot.
 const SIZE: (u32, u32) = (640, 300);
 /// Colours of the lines, told apart by the colour-blind too.
-const COLOURS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115)];
+const COLOURS: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+];
 
 /// A line of a plot.
 pub(super) struct Line<'a> {

@@ -8,7 +8,15 @@ use crate::load::measure::{known, shown};
 /// Prints measures, then objectives, then what went wrong.
 pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let Report { scenario, seconds, context, .. } = report;
-    writeln!(out, "{scenario}: {} instances, {seconds:.0} s", context.instances)?;
+    write!(out, "{scenario}: {} instances", context.instances)?;
+    if context.nodes.len() > 1 {
+        write!(out, ", {} nodes", context.nodes.len())?;
+    }
+    // Texts are what everybody expects.
+    if context.kinds.contains(',') {
+        write!(out, ", contacts wrote {}", context.kinds)?;
+    }
+    writeln!(out, ", {seconds:.0} s")?;
     let rows: Vec<[String; 3]> = report
         .measures
         .iter()

@@ -12,7 +12,7 @@ use crate::load::world::World;
 /// A number of messages, as fast as they are taken.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Burst {
-    /// Texts that contacts write, over all instances
+    /// Messages that contacts write, over all instances
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     pub messages_in: u64,
     /// Texts that instances send, over all instances; `--connections` of them are under way at once
@@ -26,7 +26,7 @@ impl Burst {
     /// # Errors
     /// When the simulator does not answer.
     pub async fn run(&self, world: &Arc<World>, outcome: &mut Outcome) -> anyhow::Result<()> {
-        let traffic = Traffic::texts(Plan::burst(self.messages_in), Plan::burst(self.messages_out));
+        let traffic = Traffic::of_tenants(Plan::burst(self.messages_in), Plan::burst(self.messages_out));
         let window = Window::begin(world);
         traffic::run(world, &traffic, &world.interrupt).await;
         outcome.mark(world, "all sent");

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Outcome;
-use crate::load::api::Endpoint;
 use crate::load::closed_loop::{self, Loaded};
 use crate::load::objective::duration;
 use crate::load::recorder::Quantiles;
@@ -27,7 +26,7 @@ impl HttpLimit {
     pub async fn run(&self, world: &Arc<World>, outcome: &mut Outcome) -> anyhow::Result<()> {
         let Some(stream) = world.streams().first() else { return Ok(()) };
         let instance: &Instance = &stream.instance;
-        let (measures, nodes) = (&mut outcome.measures, world.nodes.endpoints());
+        let (measures, nodes) = (&mut outcome.measures, world.nodes.servers());
         closed_loop::run(world, nodes, instance, self.duration / 5).await?;
         let before = world.nodes.cpu();
         let ours = closed_loop::run(world, nodes, instance, self.duration).await?;
@@ -36,7 +35,7 @@ impl HttpLimit {
             measures.add("cpu-per-lookup", used * 1000.0 / ours.succeeded.max(1) as f64);
         }
         let (_child, address) = bare_http::start().await?;
-        let bare: [Endpoint; 1] = [address.into()];
+        let bare = std::iter::once(address.into()).collect();
         closed_loop::run(world, &bare, instance, self.duration / 5).await?;
         let bare = closed_loop::run(world, &bare, instance, self.duration).await?;
         for (name, loaded) in [("lookup", &ours), ("bare-http", &bare)] {

@@ -2,45 +2,57 @@
 
 pub mod burst;
 pub mod http_limit;
+pub mod join;
 pub mod noisy_neighbour;
 pub mod ramp;
 pub mod reconnect_storm;
+pub mod rolling;
 pub mod steady;
 pub mod takeover;
 pub mod talk;
 
 use std::collections::HashSet;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
+use tokio_util::sync::CancellationToken;
 
+use super::cluster::Own;
 use super::measure::Measures;
 use super::objective::{Objective, duration, rate};
 use super::report::Step;
 use super::schedule::Plan;
-use super::traffic::{Kind, Traffic};
+use super::traffic::{self, Traffic};
+use super::verify;
 use super::world::World;
 
+/// How often it is looked for the last accepted send.
+const LOOK: Duration = Duration::from_millis(10);
+/// Messages flow for no longer than this.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// How many messages flow.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Rates {
-    /// Texts per second that contacts write, over all instances
+    /// Messages per second that contacts write, over all instances
     #[arg(long, value_name = "RATE", value_parser = rate, default_value = "20")]
     pub rate_in: f64,
     /// Texts per second that instances send, over all instances
     #[arg(long, value_name = "RATE", value_parser = rate, default_value = "20")]
     pub rate_out: f64,
-    /// Kinds of message, in turn
-    #[arg(long, value_enum, value_name = "KIND", value_delimiter = ',', default_value = "text")]
-    pub kinds: Vec<Kind>,
 }
 
 impl Rates {
     /// All messages of some time.
     pub fn steady(&self, time: Duration) -> Traffic {
-        let traffic = Traffic::texts(Plan::steady(self.rate_in, time), Plan::steady(self.rate_out, time));
-        Traffic { kinds: self.kinds.clone(), ..traffic }
+        Traffic::of_tenants(Plan::steady(self.rate_in, time), Plan::steady(self.rate_out, time))
+    }
+
+    /// The same until somebody stops it.
+    pub fn endless(&self) -> Traffic {
+        Traffic::of_tenants(Plan::limited(self.rate_in, LONGEST), Plan::limited(self.rate_out, LONGEST))
     }
 }
 
@@ -71,6 +83,10 @@ pub enum Scenario {
     NoisyNeighbour(noisy_neighbour::NoisyNeighbour),
     /// A node dies.
     Takeover(takeover::Takeover),
+    /// Every node is restarted in turn.
+    Rolling(rolling::Rolling),
+    /// One more node.
+    Join(join::Join),
     /// Two instances write to each other.
     Talk(talk::Talk),
     /// The cheapest request.
@@ -110,6 +126,8 @@ impl Scenario {
             Self::ReconnectStorm(_) => "reconnect-storm",
             Self::NoisyNeighbour(_) => "noisy-neighbour",
             Self::Takeover(_) => "takeover",
+            Self::Rolling(_) => "rolling",
+            Self::Join(_) => "join",
             Self::Talk(_) => "talk",
             Self::HttpLimit(_) => "http-limit",
             #[cfg(feature = "simulator")]
@@ -117,22 +135,36 @@ impl Scenario {
         }
     }
 
-    /// Whether it can be run with so many instances, on a node of the run's own or on others.
+    /// Whether it can be run with so many instances, on nodes of the run's own or on others.
     ///
     /// # Errors
     /// When it cannot; the text says what to do.
-    pub fn check(&self, instances: usize, own_node: bool) -> anyhow::Result<()> {
+    pub fn check(&self, instances: usize, own: Option<&Own>) -> anyhow::Result<()> {
         match self {
             Self::Takeover(takeover) => ensure!(
-                own_node || takeover.kill_pid.is_some(),
+                own.is_some() || takeover.kill_pid.is_some(),
                 "nothing to kill: name a process with --kill-pid, or let the run start the node (without --url)"
             ),
+            Self::Rolling(_) | Self::Join(_) => {
+                ensure!(own.is_some(), "{} needs nodes that the run starts: leave --url away", self.name());
+            }
             Self::NoisyNeighbour(_) | Self::Talk(_) => {
                 ensure!(instances > 1, "{} needs two instances or more: --instances 2", self.name())
             }
             _ => {}
         }
-        Ok(())
+        own.map_or(Ok(()), |own| own.check(self.joining()))
+    }
+
+    /// How many nodes are prepared beside those that are started at the beginning.
+    pub fn joining(&self) -> usize {
+        usize::from(matches!(self, Self::Join(_)))
+    }
+
+    /// Whether nodes come and go: sends fail then at a moment that nobody chooses, and a client would try
+    /// them again.
+    pub fn moves_instances(&self) -> bool {
+        matches!(self, Self::Takeover(_) | Self::Rolling(_) | Self::Join(_))
     }
 
     /// How many of the instances are noisy tenants.
@@ -159,6 +191,10 @@ impl Scenario {
     pub fn judged(&self, objectives: &[Objective]) -> Vec<Objective> {
         match self {
             Self::Ramp(_) => objectives.iter().filter(|one| !ramp::is_of_a_step(one)).cloned().collect(),
+            // No account may ever be open on two nodes, or stay away.
+            _ if self.moves_instances() => {
+                [objectives, &["replaced", "not-reconnected"].map(Objective::none)].concat()
+            }
             _ => objectives.to_vec(),
         }
     }
@@ -197,6 +233,8 @@ impl Scenario {
             Self::ReconnectStorm(storm) => storm.run(world, outcome).await,
             Self::NoisyNeighbour(noise) => noise.run(world, outcome).await,
             Self::Takeover(takeover) => takeover.run(world, outcome).await,
+            Self::Rolling(rolling) => rolling.run(world, outcome).await,
+            Self::Join(join) => join.run(world, outcome).await,
             Self::Talk(talk) => talk.run(world, outcome).await,
             Self::HttpLimit(limit) => limit.run(world, outcome).await,
             #[cfg(feature = "simulator")]
@@ -208,4 +246,33 @@ impl Scenario {
 /// The numbers of the accounts of all instances.
 fn accounts(world: &World) -> HashSet<String> {
     world.streams().iter().map(|stream| stream.instance.phone.clone()).collect()
+}
+
+/// Lets messages flow while something is done, then waits for what is under way; answers the longest time
+/// without an accepted send.
+async fn alongside(
+    world: &Arc<World>,
+    traffic: &Traffic,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<Duration> {
+    let stop = world.interrupt.child_token();
+    let work = async {
+        let done = work.await;
+        stop.cancel();
+        done
+    };
+    let (done, gap, ()) = tokio::join!(work, unavailable(world, &stop), traffic::run(world, traffic, &stop));
+    done?;
+    verify::drain(world).await?;
+    Ok(gap)
+}
+
+/// The longest time without an accepted send.
+async fn unavailable(world: &World, stop: &CancellationToken) -> Duration {
+    let mut longest = Duration::ZERO;
+    while !stop.is_cancelled() {
+        longest = longest.max(world.origin.elapsed().saturating_sub(world.board.last_accepted.get()));
+        tokio::time::sleep(LOOK).await;
+    }
+    longest
 }

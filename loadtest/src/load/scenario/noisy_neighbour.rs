@@ -37,7 +37,7 @@ impl NoisyNeighbour {
         outcome.measures.latency("calm-inbound", calm.1);
 
         outcome.mark(world, "noise");
-        let noise = Traffic::texts(Plan::flood(half), Plan::flood(half)).noisy();
+        let noise = Traffic::of_tenants(Plan::flood(half), Plan::flood(half)).noisy();
         tokio::join!(
             traffic::run(world, &quiet, &world.interrupt),
             traffic::run(world, &noise, &world.interrupt)

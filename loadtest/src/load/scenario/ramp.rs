@@ -62,7 +62,7 @@ impl Ramp {
         let whole = Window::begin(world);
         let (mut rate, mut best) = (self.from, 0.0);
         while rate <= self.to && !world.is_interrupted() {
-            let traffic = Traffic::texts(
+            let traffic = Traffic::of_tenants(
                 Plan::limited(rate * share, self.every),
                 Plan::limited(rate * (1.0 - share), self.every),
             );

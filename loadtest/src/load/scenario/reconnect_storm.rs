@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Outcome, Rates, accounts};
-use crate::load::schedule::Plan;
-use crate::load::traffic::{self, Traffic};
-use crate::load::verify;
+use super::{Outcome, Rates, accounts, alongside};
 use crate::load::watch;
 use crate::load::window::Window;
 use crate::load::world::World;
@@ -15,8 +12,6 @@ use crate::load::world::World;
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Time between two storms.
 const CALM: Duration = Duration::from_secs(3);
-/// Messages flow for no longer than this.
-const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Everybody loses the connection.
 #[derive(Debug, Clone, clap::Args)]
@@ -35,23 +30,9 @@ impl ReconnectStorm {
     /// # Errors
     /// When the simulator does not answer.
     pub async fn run(&self, world: &Arc<World>, outcome: &mut Outcome) -> anyhow::Result<()> {
-        let traffic = Traffic {
-            kinds: self.rates.kinds.clone(),
-            ..Traffic::texts(
-                Plan::limited(self.rates.rate_in, LONGEST),
-                Plan::limited(self.rates.rate_out, LONGEST),
-            )
-        };
+        let traffic = self.rates.endless();
         let window = Window::begin(world);
-        let stop = world.interrupt.child_token();
-        let storms = async {
-            let outcome = self.storms(world, outcome).await;
-            stop.cancel();
-            outcome
-        };
-        let ((), stormed) = tokio::join!(traffic::run(world, &traffic, &stop), storms);
-        stormed?;
-        verify::drain(world).await?;
+        alongside(world, &traffic, self.storms(world, outcome)).await?;
         window.end(world, &mut outcome.measures);
         Ok(())
     }

@@ -7,7 +7,8 @@ use anyhow::ensure;
 use serde_json::json;
 
 use super::Outcome;
-use crate::load::api::{Call, Client};
+use crate::load::api::Call;
+use crate::load::client::Client;
 use crate::load::recorder::Recorder;
 use crate::load::stream::Stream;
 use crate::load::world::World;
@@ -83,10 +84,10 @@ async fn write(
         let news = world.news.notified();
         tokio::pin!(news);
         news.as_mut().enable();
-        if to.inbound().check.highest >= number {
+        if to.inbound().of(world.options.receive.first()).check.highest >= number {
             return Ok((answered, began.elapsed()));
         }
-        ensure!(began.elapsed() < PATIENCE, "no webhook of text {number}{}", world.nodes.log_end());
+        ensure!(began.elapsed() < PATIENCE, "nobody told of text {number}{}", world.nodes.log_end());
         let _ = tokio::time::timeout(PATIENCE, news).await;
     }
 }
