@@ -5,6 +5,7 @@ pub mod app;
 pub mod auth;
 pub mod channel;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod db;
 #[cfg(feature = "simulator")]
@@ -16,6 +17,7 @@ pub mod instance;
 pub mod lifecycle;
 pub mod limits;
 pub mod net;
+pub mod redis_link;
 pub mod session;
 pub mod telemetry;
 pub mod webhook;

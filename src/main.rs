@@ -23,6 +23,14 @@ struct Cli {
 enum Command {
     /// Run a node (the default)
     Serve,
+    /// Deliver webhooks that nodes hand to RabbitMQ
+    ///
+    /// For WAGGLE_WEBHOOK_DELIVERY=workers or both. Reads the environment of a node: the same
+    /// DATABASE_*, RABBITMQ_URI, RABBITMQ_PREFIX_KEY, WAGGLE_WEBHOOK_PARTITIONS and WEBHOOK_*
+    /// variables have to be set. Any number of workers may run; each partition is delivered by one of
+    /// them at a time. /health/live, /health/ready and /metrics are served on SERVER_PORT. SIGTERM
+    /// ends it once the deliveries under way have ended.
+    Worker,
     /// Bring the database's schema up to date, and exit
     Migrate,
     /// Print the effective configuration with secrets hidden; exits non-zero on an error
@@ -51,6 +59,7 @@ fn main() -> ExitCode {
     };
     let ended = match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(),
+        Command::Worker => worker(),
         Command::Migrate => migrate(),
         Command::CheckConfig => check_config(),
         Command::ConfigTable => {
@@ -94,13 +103,28 @@ fn load() -> anyhow::Result<Config> {
     Ok(config)
 }
 
+fn listener(config: &Config) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(("0.0.0.0", config.server.port))
+        .with_context(|| format!("port {} cannot be listened on", config.server.port))
+}
+
+fn worker() -> anyhow::Result<ExitCode> {
+    let config = load()?;
+    runtime()?.block_on(async {
+        let exporter = telemetry::metrics::install()?;
+        let mut lifecycle = Lifecycle::new(config.node.drain_timeout);
+        app::worker::start(&config, listener(&config)?, exporter, &mut lifecycle).await?;
+        tracing::info!(port = config.server.port, version = env!("CARGO_PKG_VERSION"), "delivering webhooks");
+        Ok(lifecycle.wait().await.into())
+    })
+}
+
 fn serve() -> anyhow::Result<ExitCode> {
     let config = load()?;
     runtime()?.block_on(async {
         let exporter = telemetry::metrics::install()?;
         let mut lifecycle = Lifecycle::new(config.node.drain_timeout);
-        let listener = TcpListener::bind(("0.0.0.0", config.server.port))
-            .with_context(|| format!("port {} cannot be listened on", config.server.port))?;
+        let listener = listener(&config)?;
         let node = app::start(config, listener, Some(exporter), &mut lifecycle).await?;
         tracing::info!(address = %node.address, version = env!("CARGO_PKG_VERSION"), "listening");
         if cfg!(feature = "simulator") {

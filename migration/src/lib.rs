@@ -16,6 +16,7 @@ mod m20261121_000002_message;
 mod m20261121_000003_directory;
 mod m20261121_000004_session_record;
 mod m20261121_000005_outbox;
+mod m20261121_000006_cluster;
 
 /// Every change of the schema, oldest first.
 pub struct Migrator;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_directory::Migration),
             Box::new(m20261121_000004_session_record::Migration),
             Box::new(m20261121_000005_outbox::Migration),
+            Box::new(m20261121_000006_cluster::Migration),
         ]
     }
 }

@@ -1,13 +1,14 @@
-//! Tells the webhook worker where the events of an instance go: from the running instances, and from
-//! the database for those that were deleted while events of them still wait.
+//! Tells those who deliver where the events of an instance go: from the running instances, and from
+//! the database for those that do not run yet, or were deleted while events of them still wait.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
 use crate::config::Config;
-use crate::db::Database;
+use crate::db::{self, Database};
 use crate::domain::{InstanceId, Sink, SinkKind};
+use crate::events::rabbitmq::{self, Tenant};
 use crate::instance::Registry;
 use crate::webhook::{self, Endpoint, Unavailable};
 
@@ -35,11 +36,35 @@ impl Directory {
             };
             return Ok(Some((endpoint, handle.journal().sinks().to_vec())));
         }
-        let row = self.database.instances().by_id_even_deleted(instance).await.map_err(|_| Unavailable)?;
-        let Some(row) = row else { return Ok(None) };
+        let Some(endpoint) = stored(&self.database, instance).await.map_err(|_| Unavailable)? else {
+            return Ok(None);
+        };
         let sinks = self.database.instances().all_sinks(&[instance]).await.map_err(|_| Unavailable)?;
-        let endpoint = Endpoint { instance: row.name, sender: row.owner_jid, ..Endpoint::default() };
         Ok(Some((endpoint, sinks.into_values().flatten().collect())))
+    }
+}
+
+/// What the database has on an instance that does not run here: an endpoint without its URL.
+pub async fn stored(database: &Database, instance: InstanceId) -> Result<Option<Endpoint>, db::Error> {
+    let instances = database.instances();
+    if let Some(found) = instances.by_id(instance).await? {
+        let (instance, sender) = (found.name.to_string(), found.owner_jid);
+        return Ok(Some(Endpoint { instance, sender, token: Some(found.token), ..Endpoint::default() }));
+    }
+    let remains = instances.by_id_even_deleted(instance).await?;
+    Ok(remains.map(|row| Endpoint { instance: row.name, sender: row.owner_jid, ..Endpoint::default() }))
+}
+
+#[async_trait]
+impl rabbitmq::Directory for Directory {
+    async fn tenant(&self, instance: InstanceId) -> Result<Option<Tenant>, rabbitmq::Unavailable> {
+        let about = self.about(instance).await.map_err(|_| rabbitmq::Unavailable)?;
+        Ok(about.map(|(endpoint, sinks)| Tenant {
+            name: endpoint.instance,
+            sender: endpoint.sender,
+            token: endpoint.token,
+            feed: sinks.iter().any(|sink| sink.kind == SinkKind::Rabbitmq && sink.enabled),
+        }))
     }
 }
 

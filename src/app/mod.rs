@@ -2,9 +2,13 @@
 //! must not know what any of them does inside. To add a service: build it here, give it a token of
 //! the lifecycle's phase in which it stops, and hand its handle to those who need it.
 
+mod cluster;
 mod directory;
 mod key;
+mod orphans;
 mod parts;
+mod rabbitmq;
+pub mod worker;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,8 +28,6 @@ use crate::{http, net, webhook};
 
 /// How often old samples of histograms are folded.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
-/// Time between attempts to load the instances while the database is out of reach.
-const LOAD_RETRY: Duration = Duration::from_secs(2);
 
 /// A running node.
 pub struct App {
@@ -60,7 +62,11 @@ pub async fn start(
     // The worker asks the registry where events go, and the registry tells it when that changes.
     let worker_cell: Arc<OnceLock<webhook::Handle>> = Arc::default();
     let global = config.webhook.global.as_ref();
-    let global = Arc::new(GlobalSinks { webhook: global.map(parts::global_events).unwrap_or_default() });
+    let global = Arc::new(GlobalSinks {
+        webhook: global.map(parts::global_events).unwrap_or_default(),
+        rabbitmq: rabbitmq::global_events(&config),
+    });
+    let lease = cluster::lease(&config);
     let factory = parts::whatsapp_web(&config, &database, &clock, &handle)?;
     let deps = Deps {
         database: database.clone(),
@@ -68,6 +74,17 @@ pub async fn start(
         global,
         clock: Arc::clone(&clock),
         lifecycle: handle.clone(),
+        lease: lease.clone(),
+        claimed: Arc::new({
+            let worker = Arc::clone(&worker_cell);
+            // Alone, the worker finds the rows by itself: they cannot be another node's.
+            let shared = config.cache.redis.is_some();
+            move |instance| {
+                if let Some(worker) = worker.get().filter(|_| shared) {
+                    worker.look(instance);
+                }
+            }
+        }),
         endpoint_changed: Arc::new({
             let worker = Arc::clone(&worker_cell);
             move |instance| {
@@ -82,25 +99,35 @@ pub async fn start(
     };
     let registry = Registry::new(parts::instances(&config)?, deps);
 
-    let directory = directory::Directory::new(registry.clone(), database.clone(), &config);
+    let parts_of_cluster = (&registry, &database, &lease);
+    let (member, reconciler, cluster) = cluster::join(&config, &key, address, parts_of_cluster)?;
+    let orphans = orphans::Orphans::default();
+    let share: webhook::Share =
+        if cluster.is_alone() { Arc::new(|_| true) } else { orphans.share(&registry) };
+
+    let directory = Arc::new(directory::Directory::new(registry.clone(), database.clone(), &config));
+    rabbitmq::start(&config, (&directory, &database, &share), &clock, lifecycle)?;
     let now = Arc::clone(&clock);
     let post: Arc<dyn webhook::Post> = Arc::new(parts::post(&config)?);
     let outside = webhook::Outside {
         table: Arc::new(database.outbox()),
-        directory: Arc::new(directory),
+        directory,
         post: Arc::clone(&post),
         clock: Arc::new(move || now.now_ms()),
         random: Arc::new(rand::random::<f64>),
     };
-    let (deliveries, worker) = webhook::Service::new(parts::webhooks(&config)?, outside);
-    database.writer().observe(worker.observer());
-    let _ = worker_cell.set(worker);
-    let (soft, deliveries) = (handle.phase(Phase::Events), deliveries.hard(handle.hard()));
-    handle.spawn_critical("webhook worker", async move {
-        if let Err(error) = deliveries.run(soft).await {
-            tracing::warn!(%error, "the webhook worker ended");
-        }
-    });
+    let deliveries = webhook::Options { share, ..parts::webhooks(&config)? };
+    let (deliveries, worker) = webhook::Service::new(deliveries, outside);
+    if rabbitmq::nodes_deliver(&config) {
+        database.writer().observe(worker.observer());
+        let _ = worker_cell.set(worker);
+        let (soft, deliveries) = (handle.phase(Phase::Events), deliveries.hard(handle.hard()));
+        handle.spawn_critical("webhook worker", async move {
+            if let Err(error) = deliveries.run(soft).await {
+                tracing::warn!(%error, "the webhook worker ended");
+            }
+        });
+    }
 
     let failures = parts::reports(&config, post)?.map(|(reports, reporter)| {
         handle.spawn("reports of failed calls", reports.run(handle.phase(Phase::Events)));
@@ -112,7 +139,7 @@ pub async fn start(
     let state = parts::http_state(
         &config,
         &key,
-        (&registry, &database),
+        (&registry, &database, &cluster),
         &clock,
         render,
         (&handle, Arc::clone(&draining)),
@@ -127,18 +154,28 @@ pub async fn start(
     });
 
     lifecycle.on_shutdown(Phase::Intake, "readiness", async move { draining.store(true, Ordering::SeqCst) });
-    let ending = registry.clone();
+    let ending = cluster.clone();
     lifecycle.on_shutdown(Phase::Instances, "instances", async move { ending.drain().await });
     lifecycle.on_shutdown(Phase::Http, "http", async move { stop.stop(true).await });
 
-    let (loading, stopping) = (registry.clone(), handle.soft());
-    handle.spawn("load", async move { stopping.run_until_cancelled(load(loading)).await });
+    // It is a member until the last instance is given away.
+    let leaving = handle.phase(Phase::Http);
+    handle.spawn_critical("membership", async move {
+        if let Err(error) = member.run(leaving).await {
+            tracing::error!(%error, "not a member of the cluster any more");
+        }
+    });
+    handle.spawn_critical("reconciler", reconciler.run(handle.soft()));
+    if !cluster.is_alone() {
+        handle.spawn("orphans", orphans.run(cluster, database.clone(), handle.soft()));
+    }
     handle.spawn("sweep", registry.clone().sweep(handle.soft()));
     if let Some(exporter) = exporter {
         let stopping = handle.soft();
         handle.spawn("metrics upkeep", async move {
             while stopping.run_until_cancelled(tokio::time::sleep(METRICS_UPKEEP)).await.is_some() {
                 exporter.upkeep();
+                database.measure();
             }
         });
     }
@@ -158,23 +195,6 @@ pub(crate) async fn open_database(
     let handle = lifecycle.handle();
     handle.spawn_critical("database writer", writer.run(handle.phase(Phase::Database)));
     Ok(database)
-}
-
-async fn load(registry: Registry) {
-    loop {
-        match registry.load().await {
-            Ok(count) => {
-                tracing::info!(instances = count, "instances loaded");
-                registry.announce_startup().await;
-                if let Err(error) = registry.report_unanswered().await {
-                    tracing::warn!(%error, "sends without an answer could not be looked up");
-                }
-                return;
-            }
-            Err(error) => tracing::error!(%error, "the instances could not be loaded; trying again"),
-        }
-        tokio::time::sleep(LOAD_RETRY).await;
-    }
 }
 
 /// Brings the schema up to date.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 
 use crate::auth::Keys;
 use crate::channel::whatsapp_web;
@@ -15,22 +15,32 @@ use crate::clock::Clock;
 use crate::config::database::{Provider, Synchronous};
 use crate::config::egress::Rule;
 use crate::config::proxy::Protocol;
-use crate::config::session::{Durability, Store as Place};
-use crate::config::webhook::Global;
+use crate::config::session::{Durability, Objects, Store as Place};
+use crate::config::webhook::{Delivery, Global};
 use crate::config::{self, Config, Secret};
 use crate::db::{self, Database};
-use crate::domain::{EventKind, NodeId};
+use crate::domain::EventKind;
 use crate::instance::{self, Registry};
 use crate::limits::Rates;
 use crate::net::{self, Egress, Proxy};
+use crate::redis_link::Link;
 use crate::session::sealed::{self, Key, Sealed};
 use crate::session::write_behind::{self, WriteBehind};
-use crate::session::{Store, memory::Memory, mirrored::Mirrored, redis::Redis, sql::Sql};
+use crate::session::{
+    Store,
+    memory::Memory,
+    mirrored::{self, Mirrored},
+    object::Object,
+    redis::Redis,
+    sql::Sql,
+};
 use crate::telemetry::metrics::Exporter;
-use crate::{http, lifecycle, webhook};
+use crate::{cluster, http, lifecycle, session, webhook};
 
 /// Units that may wait for the database's writer.
 const WRITER_QUEUE: usize = 8192;
+/// How long workers can look up where the events of a deleted instance go.
+const KEEP_DELETED: Duration = Duration::from_hours(24);
 /// How long ending one instance may take.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
 
@@ -60,6 +70,7 @@ pub fn database(config: &Config) -> anyhow::Result<db::Options> {
         linger: section.commit_linger,
         batch: section.commit_batch,
         queue: WRITER_QUEUE,
+        keep_deleted: if config.webhook.delivery == Delivery::Node { Duration::ZERO } else { KEEP_DELETED },
         url,
     })
 }
@@ -89,7 +100,7 @@ fn proxy(section: Option<&config::Proxy>) -> anyhow::Result<Option<Proxy>> {
 pub fn instances(config: &Config) -> anyhow::Result<instance::Options> {
     let section = &config.instances;
     Ok(instance::Options {
-        node: NodeId(config.node.id.clone().unwrap_or_else(|| "node".to_owned())),
+        node: super::cluster::node_id(config),
         client_name: config.database.client_name.clone(),
         qr_limit: section.qrcode_limit,
         qr_color: section.qrcode_color,
@@ -103,7 +114,7 @@ pub fn instances(config: &Config) -> anyhow::Result<instance::Options> {
 }
 
 /// The session store: in the database with the relaxed writes behind the durable ones, perhaps with
-/// Redis before it, in Redis alone, or in this process; sealed when there is a key.
+/// Redis before it, in Redis alone, as objects, or in this process; sealed when there is a key.
 fn session_store(
     config: &Config,
     database: &Database,
@@ -113,20 +124,32 @@ fn session_store(
     let clock = Arc::clone(clock);
     let now: Arc<dyn Fn() -> i64 + Send + Sync> = Arc::new(move || clock.now_ms());
     let sql = Sql::new(database.clone());
-    let behind = || {
+    let behind = |inner: Arc<dyn Store>| {
         let spawn = spawner(lifecycle, "session write-behind");
-        WriteBehind::new(Arc::new(sql.clone()), write_behind::Options::default(), Arc::clone(&now), spawn)
+        WriteBehind::new(inner, write_behind::Options::default(), Arc::clone(&now), spawn)
     };
+    let in_sql = || behind(Arc::new(sql.clone()));
     let redis = || {
         let redis = config.cache.redis.as_ref().context("sessions in Redis need CACHE_REDIS_URI")?;
-        Redis::new(redis.uri.expose(), &redis.prefix, Arc::clone(&now)).context("CACHE_REDIS_URI")
+        let link = Link::new(&redis.address, session::redis::ANSWER).context("CACHE_REDIS_URI")?;
+        Ok::<_, anyhow::Error>(Redis::new(link, &redis.prefix, Arc::clone(&now)))
     };
     let store: Arc<dyn Store> = match (config.session.store, config.session.durability) {
-        (Place::Sql, _) => Arc::new(behind()),
-        (Place::Redis, Durability::Both) => Arc::new(Mirrored::new(redis()?, sql.clone(), behind())),
+        (Place::Sql, _) => Arc::new(in_sql()),
+        (Place::Redis, Durability::Both) => {
+            Arc::new(Mirrored::new(redis()?, sql.clone(), in_sql(), mirrored::Options::default()))
+        }
         (Place::Redis, Durability::Redis) => Arc::new(redis()?),
-        (Place::Memory, _) => Arc::new(Memory::new(now)),
-        (Place::Object, _) => bail!("WAGGLE_SESSION_STORE=object is not available yet"),
+        (Place::Memory, _) => Arc::new(Memory::new(Arc::clone(&now))),
+        (Place::Object, _) => {
+            let objects = config.session.objects.as_ref().context("WAGGLE_SESSION_OBJECT_URL is not set")?;
+            if let Objects::Folder(folder) = objects {
+                private_dir(folder)?;
+            }
+            let store = Object::new(objects, Arc::clone(&now)).map_err(|error| anyhow!(error));
+            let store = store.context("WAGGLE_SESSION_OBJECT_URL")?;
+            Arc::new(behind(Arc::new(store)))
+        }
     };
     let Some(current) = &config.session.key else { return Ok(store) };
     let key = |secret: &config::SecretBytes| {
@@ -194,6 +217,7 @@ pub fn webhooks(config: &Config) -> anyhow::Result<webhook::Options> {
     Ok(webhook::Options {
         timeout: section.timeout,
         concurrency: config.outbox.worker_concurrency,
+        retention: config.outbox.retention,
         retry: webhook::Retry {
             max_attempts: section.retry.max_attempts,
             initial_delay: section.retry.initial_delay,
@@ -239,7 +263,7 @@ pub fn http(config: &Config) -> http::Options {
 pub fn http_state(
     config: &Config,
     key: &Secret,
-    (registry, database): (&Registry, &Database),
+    (registry, database, cluster): (&Registry, &Database, &cluster::Handle),
     clock: &Arc<dyn Clock>,
     exporter: Option<Exporter>,
     (lifecycle, draining): (&lifecycle::Handle, Arc<AtomicBool>),
@@ -248,6 +272,8 @@ pub fn http_state(
     let version = config.whatsapp.version.map(|(a, b, c)| format!("{a}.{b}.{c}"));
     http::State {
         registry: registry.clone(),
+        cluster: cluster.clone(),
+        body_bytes: config.limits.body_bytes,
         database: database.clone(),
         keys: Keys::new(key.expose()),
         expose_tokens: config.auth.expose_in_fetch_instances,

@@ -22,6 +22,12 @@ pub fn same(left: &[u8], right: &[u8]) -> bool {
     hash(left).ct_eq(&hash(right)).into()
 }
 
+/// Whether two hashes are the same, in constant time.
+#[must_use]
+pub fn same_hash(left: &KeyHash, right: &KeyHash) -> bool {
+    left.ct_eq(right).into()
+}
+
 /// Who a caller is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Principal {

@@ -1,9 +1,10 @@
 //! Redis and the in-process cache.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::Reader;
-use super::secret::Secret;
+use super::redis_address::Address;
 use super::variable::{Group, Variable};
 
 pub(super) const GROUP: Group = Group {
@@ -14,8 +15,17 @@ pub(super) const GROUP: Group = Group {
             "false",
             "uses Redis: for sessions, for membership and as a cache",
         ),
-        Variable::url("CACHE_REDIS_URI", "", "redis:// or rediss:// address with its database number")
-            .secret(),
+        Variable::url(
+            "CACHE_REDIS_URI",
+            "",
+            "redis://USER:PASSWORD@HOST:PORT/DATABASE, redis+sentinel://HOST:PORT,HOST:PORT/MASTER/DATABASE or redis+cluster://HOST:PORT,HOST:PORT; with rediss over TLS",
+        )
+        .secret(),
+        Variable::text(
+            "WAGGLE_REDIS_CA",
+            "",
+            "PEM file of the certificates that TLS to Redis trusts in place of the public ones",
+        ),
         Variable::text(
             "CACHE_REDIS_PREFIX_KEY",
             "evolution-cache",
@@ -52,8 +62,8 @@ pub struct Cache {
 /// An enabled Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redis {
-    /// Address, with its database number.
-    pub uri: Secret,
+    /// Where it is.
+    pub address: Address,
     /// What keys begin with.
     pub prefix: String,
     /// How long a cached value lives.
@@ -75,13 +85,15 @@ impl Cache {
 impl Redis {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let enabled = reader.flag("CACHE_REDIS_ENABLED");
-        let uri = reader.secret_url("CACHE_REDIS_URI", &["redis", "rediss"]);
+        let address = reader.parse("CACHE_REDIS_URI", Address::parse);
+        let ca = reader.text("WAGGLE_REDIS_CA").map(PathBuf::from);
         let prefix = reader.string("CACHE_REDIS_PREFIX_KEY");
         let ttl = reader.seconds("CACHE_REDIS_TTL", 0..=315_360_000);
         let save_instances = reader.flag("CACHE_REDIS_SAVE_INSTANCES");
         if enabled {
-            reader.require("CACHE_REDIS_URI", &uri, "CACHE_REDIS_ENABLED=true needs it");
+            reader.require("CACHE_REDIS_URI", &address, "CACHE_REDIS_ENABLED=true needs it");
         }
-        uri.filter(|_| enabled).map(|uri| Self { uri, prefix, ttl, save_instances })
+        let address = address.filter(|_| enabled).map(|address| Address { ca, ..address });
+        address.map(|address| Self { address, prefix, ttl, save_instances })
     }
 }

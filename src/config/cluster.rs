@@ -13,7 +13,7 @@ pub(super) const GROUP: Group = Group {
         Variable::url(
             "WAGGLE_ADVERTISED_URL",
             "",
-            "base URL by which other nodes reach this one; unset, its address and SERVER_PORT",
+            "base URL by which other nodes reach this one; unset, the address that it has towards Redis, and SERVER_PORT",
         ),
         Variable::text(
             "WAGGLE_CLUSTER_SECRET",
@@ -23,13 +23,13 @@ pub(super) const GROUP: Group = Group {
         .secret(),
         Variable::number(
             "WAGGLE_NODE_TTL_SECONDS",
-            "10",
+            "5",
             "seconds",
             "silence after which a node counts as dead",
         ),
         Variable::number(
             "WAGGLE_HEARTBEAT_SECONDS",
-            "3",
+            "1",
             "seconds",
             "time between two signs of life; at most half of the above",
         ),
@@ -39,8 +39,14 @@ pub(super) const GROUP: Group = Group {
             "count",
             "share of instances that this node takes, relative to the others; 0 takes none",
         ),
+        Variable::number(
+            "WAGGLE_REBALANCE_PER_SECOND",
+            "20",
+            "count",
+            "instances that a node gives away per second when another one joins; 0 gives none",
+        ),
         Variable::list(
-            "WAGGLE_PEERS",
+            "WAGGLE_CLUSTER_PEERS",
             "",
             "base URLs of other regions, asked for instances that nobody here knows",
         ),
@@ -61,6 +67,8 @@ pub struct Cluster {
     pub heartbeat: Duration,
     /// Share of instances relative to other nodes; zero takes none.
     pub weight: u32,
+    /// Instances that are given away per second when a node joins; 0 gives none.
+    pub moves_per_second: u32,
     /// Base URLs of other regions.
     pub peers: Vec<String>,
 }
@@ -73,7 +81,8 @@ impl Cluster {
             node_ttl: reader.seconds("WAGGLE_NODE_TTL_SECONDS", 2..=3_600),
             heartbeat: reader.seconds("WAGGLE_HEARTBEAT_SECONDS", 1..=1_800),
             weight: reader.number("WAGGLE_NODE_WEIGHT", 0..=1_000),
-            peers: reader.list_of("WAGGLE_PEERS", parse::base_url),
+            moves_per_second: reader.number("WAGGLE_REBALANCE_PER_SECOND", 0..=100_000),
+            peers: reader.list_of("WAGGLE_CLUSTER_PEERS", parse::base_url),
         };
         if cluster.heartbeat * 2 > cluster.node_ttl {
             reader.refuse(

@@ -31,10 +31,29 @@ pub(super) const GROUP: Group = Group {
 /// Media storage and conversion.
 #[derive(Debug, Clone)]
 pub struct Media {
+    /// An account of an object store, as far as it is set; sessions may be there too.
+    pub account: Account,
     /// Where media is stored, when enabled.
     pub s3: Option<S3>,
     /// External audio converter.
     pub audio_converter: Option<AudioConverter>,
+}
+
+/// An account of an object store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Access key.
+    pub access_key: Option<String>,
+    /// Secret key.
+    pub secret_key: Option<Secret>,
+    /// Host, without scheme.
+    pub endpoint: Option<String>,
+    /// Port.
+    pub port: u16,
+    /// Speak TLS.
+    pub tls: bool,
+    /// Region.
+    pub region: Option<String>,
 }
 
 /// An S3 bucket.
@@ -73,22 +92,32 @@ impl Media {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let key = reader.secret("API_AUDIO_CONVERTER_KEY");
         let url = reader.http_url("API_AUDIO_CONVERTER");
-        Self { s3: S3::read(reader), audio_converter: url.map(|url| AudioConverter { url, key }) }
+        let account = Account::read(reader);
+        let s3 = S3::read(reader, &account);
+        Self { account, s3, audio_converter: url.map(|url| AudioConverter { url, key }) }
+    }
+}
+
+impl Account {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            access_key: reader.text("S3_ACCESS_KEY"),
+            secret_key: reader.secret("S3_SECRET_KEY"),
+            endpoint: reader.parse("S3_ENDPOINT", host),
+            port: reader.number("S3_PORT", 1..=u16::MAX),
+            tls: reader.flag("S3_USE_SSL"),
+            region: reader.text("S3_REGION"),
+        }
     }
 }
 
 impl S3 {
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    fn read(reader: &mut Reader<'_>, account: &Account) -> Option<Self> {
         let enabled = reader.flag("S3_ENABLED");
-        let access_key = reader.text("S3_ACCESS_KEY");
-        let secret_key = reader.secret("S3_SECRET_KEY");
-        let endpoint = reader.parse("S3_ENDPOINT", host);
         let bucket = reader.text("S3_BUCKET");
-        let port = reader.number("S3_PORT", 1..=u16::MAX);
-        let tls = reader.flag("S3_USE_SSL");
-        let region = reader.text("S3_REGION");
         let skip_policy = reader.flag("S3_SKIP_POLICY");
         let save_video = reader.flag("S3_SAVE_VIDEO");
+        let Account { access_key, secret_key, endpoint, port, tls, region } = account.clone();
         if enabled {
             let why = "S3_ENABLED=true needs it";
             reader.require("S3_ACCESS_KEY", &access_key, why);

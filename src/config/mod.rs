@@ -30,6 +30,7 @@ pub mod proxy;
 pub mod pusher;
 pub mod rabbitmq;
 mod reader;
+pub mod redis_address;
 mod secret;
 pub mod server;
 pub mod session;
@@ -148,6 +149,8 @@ impl Config {
     fn read(reader: &mut Reader<'_>) -> Self {
         let database = Database::read(reader);
         let cache = Cache::read(reader);
+        let webhook = Webhook::read(reader);
+        let media = Media::read(reader);
         Self {
             server: Server::read(reader),
             auth: Auth::read(reader, database.provider),
@@ -157,23 +160,23 @@ impl Config {
             metrics: Metrics::read(reader),
             node: Node::read(reader),
             cluster: Cluster::read(reader),
-            session: Session::read(reader, cache.redis.is_some()),
+            session: Session::read(reader, cache.redis.is_some(), &media.account),
             limits: Limits::read(reader),
             outbox: Outbox::read(reader),
-            webhook: Webhook::read(reader),
-            rabbitmq: RabbitMq::read(reader),
+            rabbitmq: RabbitMq::read(reader, webhook.delivery),
+            webhook,
             nats: Nats::read(reader),
             sqs: Sqs::read(reader),
             kafka: Kafka::read(reader),
             websocket: WebSocket::read(reader),
             pusher: Pusher::read(reader),
-            media: Media::read(reader),
             proxy: Proxy::read(reader),
             business: Business::read(reader),
             bots: Bots::read(reader),
             chatwoot: Chatwoot::read(reader),
             database,
             cache,
+            media,
         }
     }
 }

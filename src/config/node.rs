@@ -14,7 +14,11 @@ pub(super) const GROUP: Group = Group {
             "data",
             "directory of the embedded database and of the generated key",
         ),
-        Variable::text("WAGGLE_NODE_ID", "", "name of this node, unique and stable; unset, the host name"),
+        Variable::text(
+            "WAGGLE_NODE_ID",
+            "",
+            "name of this node, unique and stable; unset, the host name and SERVER_PORT",
+        ),
         Variable::number(
             "WAGGLE_DRAIN_TIMEOUT_SECONDS",
             "25",

@@ -1,8 +1,13 @@
 //! Where the keys of WhatsApp sessions live and how they are sealed.
 
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::media::Account;
 use super::parse;
 use super::reader::Reader;
-use super::secret::SecretBytes;
+use super::secret::{Secret, SecretBytes};
 use super::variable::{Group, Variable};
 
 pub(super) const GROUP: Group = Group {
@@ -12,7 +17,12 @@ pub(super) const GROUP: Group = Group {
             "WAGGLE_SESSION_STORE",
             "auto",
             &["auto", "sql", "redis", "object", "memory"],
-            "where session keys live; auto is redis when CACHE_REDIS_ENABLED, else sql; memory forgets every pairing at exit",
+            "where session keys live; auto is redis when CACHE_REDIS_ENABLED, else sql; object is WAGGLE_SESSION_OBJECT_URL; memory forgets every pairing at exit",
+        ),
+        Variable::url(
+            "WAGGLE_SESSION_OBJECT_URL",
+            "",
+            "for the store object: s3://BUCKET/PREFIX, with S3_ACCESS_KEY, S3_SECRET_KEY, S3_REGION and S3_ENDPOINT (unset: Amazon's), or file:///FOLDER",
         ),
         Variable::choice(
             "WAGGLE_SESSION_DURABILITY",
@@ -49,6 +59,32 @@ pub enum Store {
     Memory,
 }
 
+/// Where objects are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objects {
+    /// Files below a folder.
+    Folder(PathBuf),
+    /// S3, or what speaks its protocol.
+    Bucket(Bucket),
+}
+
+/// A bucket of S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// What the names of objects begin with.
+    pub prefix: String,
+    /// Access key.
+    pub access_key: String,
+    /// Secret key.
+    pub secret_key: Secret,
+    /// Base of addresses; `None` is Amazon's.
+    pub endpoint: Option<String>,
+    /// Region.
+    pub region: String,
+}
+
 /// What a write waits for when the store is Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
@@ -63,6 +99,8 @@ pub enum Durability {
 pub struct Session {
     /// The store.
     pub store: Store,
+    /// Where objects are; there is one when the store is of objects.
+    pub objects: Option<Objects>,
     /// What a write waits for when the store is Redis.
     pub durability: Durability,
     /// 32 bytes that seal new rows; `None` leaves them open.
@@ -72,7 +110,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn read(reader: &mut Reader<'_>, redis: bool) -> Self {
+    pub(super) fn read(reader: &mut Reader<'_>, redis: bool, account: &Account) -> Self {
         let store = reader.parse("WAGGLE_SESSION_STORE", |value| {
             let choices = [
                 ("auto", None),
@@ -83,8 +121,14 @@ impl Session {
             ];
             parse::choice(value, &choices)
         });
+        let store = store.flatten().unwrap_or(if redis { Store::Redis } else { Store::Sql });
+        let url = reader.parse("WAGGLE_SESSION_OBJECT_URL", place);
+        if store == Store::Object {
+            reader.require("WAGGLE_SESSION_OBJECT_URL", &url, "WAGGLE_SESSION_STORE=object needs it");
+        }
         let session = Self {
-            store: store.flatten().unwrap_or(if redis { Store::Redis } else { Store::Sql }),
+            store,
+            objects: url.filter(|_| store == Store::Object).and_then(|url| objects(reader, url, account)),
             durability: reader
                 .parse("WAGGLE_SESSION_DURABILITY", |value| {
                     parse::choice(value, &[("both", Durability::Both), ("redis", Durability::Redis)])
@@ -119,6 +163,47 @@ impl Session {
             );
         }
     }
+}
+
+/// Bucket and prefix, or a folder.
+enum Place {
+    Bucket(String, String),
+    Folder(PathBuf),
+}
+
+fn place(value: &str) -> Result<Place, String> {
+    let expected = || "s3://BUCKET/PREFIX or file:///FOLDER".to_owned();
+    let url = Url::parse(value).map_err(|_| expected())?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.port().is_none();
+    match (url.scheme(), url.host_str()) {
+        _ if !plain || url.query().is_some() => Err(expected()),
+        ("s3", Some(name)) => Ok(Place::Bucket(name.to_owned(), url.path().trim_matches('/').to_owned())),
+        ("file", None) => url.to_file_path().map(Place::Folder).map_err(|()| expected()),
+        _ => Err(expected()),
+    }
+}
+
+fn objects(reader: &mut Reader<'_>, place: Place, account: &Account) -> Option<Objects> {
+    let (name, prefix) = match place {
+        Place::Folder(folder) => return Some(Objects::Folder(folder)),
+        Place::Bucket(name, prefix) => (name, prefix),
+    };
+    let why = "WAGGLE_SESSION_OBJECT_URL names a bucket, which needs it";
+    reader.require("S3_ACCESS_KEY", &account.access_key, why);
+    reader.require("S3_SECRET_KEY", &account.secret_key, why);
+    if account.endpoint.is_none() {
+        reader.require("S3_REGION", &account.region, "a bucket at Amazon needs it, another one S3_ENDPOINT");
+    }
+    let scheme = if account.tls { "https" } else { "http" };
+    Some(Objects::Bucket(Bucket {
+        name,
+        prefix,
+        access_key: account.access_key.clone()?,
+        secret_key: account.secret_key.clone()?,
+        endpoint: account.endpoint.as_ref().map(|host| format!("{scheme}://{host}:{}", account.port)),
+        // What S3 calls its first region; other servers do not care.
+        region: account.region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
+    }))
 }
 
 fn key(value: &str) -> Result<SecretBytes, String> {

@@ -7,6 +7,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::database::{Provider, Synchronous};
 use super::reader::Reader;
+use super::session::Objects;
 use super::*;
 
 /// An environment that every build accepts: one with feature `simulator` has no default for the address.
@@ -53,7 +54,7 @@ fn an_empty_environment_is_the_embedded_gateway() {
     assert!(config.webhook.global.is_none());
     assert_eq!(config.limits.rate, None);
     assert_eq!(config.websocket.trusted_addresses.len(), 2);
-    assert_eq!(config.cluster.heartbeat, Duration::from_secs(3));
+    assert_eq!(config.cluster.heartbeat, Duration::from_secs(1));
     assert!(config.chatwoot.bot_contact);
     assert_eq!(config.proxy, None);
 }
@@ -268,6 +269,26 @@ fn log_levels_are_a_list() {
 }
 
 #[test]
+fn webhooks_through_a_broker_need_its_address_and_the_feeds_do_too() {
+    use super::webhook::Delivery;
+    assert_eq!(load(&[]).webhook.delivery, Delivery::Node);
+    let uri = ("RABBITMQ_URI", "amqp://guest:guest@localhost/");
+    for (name, value) in [("WAGGLE_WEBHOOK_DELIVERY", "workers"), ("RABBITMQ_ENABLED", "true")] {
+        assert_eq!(wrong(&[(name, value)]), ["RABBITMQ_URI"]);
+    }
+    let config = load(&[("WAGGLE_WEBHOOK_DELIVERY", "Both"), ("WAGGLE_WEBHOOK_PARTITIONS", "4"), uri]);
+    assert_eq!((config.webhook.delivery, config.webhook.partitions), (Delivery::Both, 4));
+    assert!(!config.rabbitmq.enabled && config.rabbitmq.uri.is_some());
+    let more = [("WAGGLE_WEBHOOK_DELIVERY", "nobody"), ("WAGGLE_WEBHOOK_PARTITIONS", "0")];
+    assert_eq!(wrong(&more), more.map(|(name, _)| name));
+    let silent = warnings(&[("RABBITMQ_ENABLED", "true"), ("RABBITMQ_GLOBAL_ENABLED", "true"), uri]);
+    assert!(
+        silent.iter().any(|warning| warning.to_string().contains("RABBITMQ_GLOBAL_ENABLED")),
+        "{silent:?}"
+    );
+}
+
+#[test]
 fn webhook_secrets_are_plain_or_encoded_and_two_at_most() {
     let keys = load(&[("WAGGLE_WEBHOOK_SECRET", "whsec_aHVudGVyMg==, plain")]).webhook.signing_keys;
     assert_eq!(keys.iter().map(SecretBytes::expose).collect::<Vec<_>>(), [&b"hunter2"[..], b"plain"]);
@@ -315,7 +336,9 @@ fn a_configuration_full_of_secrets_shows_none() {
                     name if name.contains("DATABASE") => "postgresql",
                     _ => "https",
                 };
-                format!("{scheme}://user:{MARK}@host.example/{MARK}?key={MARK}")
+                // Of Redis it is the number of a database.
+                let path = if scheme == "redis" { "6" } else { MARK };
+                format!("{scheme}://user:{MARK}@host.example/{path}?key={MARK}")
             }
             _ if variable.name.starts_with("WAGGLE_SESSION_KEY") => hex::encode([b'5'; 32]),
             _ => MARK.to_owned(),
@@ -388,4 +411,41 @@ proptest! {
         let _ = Config::load(&environment);
         let _ = table::effective(&environment);
     }
+}
+
+#[test]
+fn sessions_as_objects_need_a_place_that_is_whole() {
+    let store = ("WAGGLE_SESSION_STORE", "object");
+    let at = |url| ("WAGGLE_SESSION_OBJECT_URL", url);
+    assert_eq!(wrong(&[store]), ["WAGGLE_SESSION_OBJECT_URL"]);
+    for url in ["sessions", "http://bucket", "s3://key:secret@bucket/x", "file://host/folder", "s3://"] {
+        assert_eq!(wrong(&[store, at(url)]), ["WAGGLE_SESSION_OBJECT_URL"], "{url}");
+    }
+    let bucket = at("s3://bucket/a/b/");
+    assert_eq!(wrong(&[store, bucket]), ["S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_REGION"]);
+    let (access, secret) = (("S3_ACCESS_KEY", "access"), ("S3_SECRET_KEY", "hunter2"));
+    let endpoint = ("S3_ENDPOINT", "minio");
+    let config = load(&[store, bucket, access, secret, endpoint]);
+    let Some(Objects::Bucket(bucket)) = &config.session.objects else { panic!("{:?}", config.session) };
+    assert_eq!((&*bucket.name, &*bucket.prefix), ("bucket", "a/b"));
+    assert_eq!(bucket.endpoint.as_deref(), Some("http://minio:9000"));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    let folder = load(&[store, at("file:///var/lib/waggle/sessions")]).session.objects;
+    assert_eq!(folder, Some(Objects::Folder("/var/lib/waggle/sessions".into())));
+    assert_eq!(load(&[at("file:///unused")]).session.objects, None);
+}
+
+#[test]
+fn redis_in_every_form() {
+    let enabled = ("CACHE_REDIS_ENABLED", "true");
+    let at =
+        |uri| load(&[enabled, ("CACHE_REDIS_URI", uri), ("WAGGLE_REDIS_CA", "/ca.pem"), KEY]).cache.redis;
+    let sentinels = at("rediss+sentinel://:hunter2@a,b:26380/mymaster/1").unwrap().address;
+    assert_eq!((sentinels.hosts.len(), sentinels.database, sentinels.tls), (2, 1, true));
+    assert_eq!(sentinels.ca, Some("/ca.pem".into()));
+    assert!(at("redis+cluster://a,b,c").is_some());
+    let wrong = environment(&[enabled, ("CACHE_REDIS_URI", "redis+sentinel://:hunter2@a:26379,b:26379")]);
+    let text = Config::load(&wrong).unwrap_err().to_string();
+    assert!(text.contains("CACHE_REDIS_URI") && text.contains("the master's name"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
 }

@@ -45,6 +45,18 @@ pub(super) const GROUP: Group = Group {
         ),
         Variable::url("WEBHOOK_EVENTS_ERRORS_WEBHOOK", "", "address that failed API calls are reported to")
             .secret(),
+        Variable::choice(
+            "WAGGLE_WEBHOOK_DELIVERY",
+            "node",
+            &["node", "workers", "both"],
+            "who delivers webhooks: every node its own; `waggle worker` processes, through RABBITMQ_URI; or workers and nodes together",
+        ),
+        Variable::number(
+            "WAGGLE_WEBHOOK_PARTITIONS",
+            "16",
+            "count",
+            "queues that deliveries through RabbitMQ are spread over, the same on every node and worker; at most so many processes share the work",
+        ),
         Variable::list(
             "WAGGLE_WEBHOOK_SECRET",
             "",
@@ -69,12 +81,27 @@ pub struct Webhook {
     pub timeout: Duration,
     /// When a failed delivery is tried again.
     pub retry: Retry,
+    /// Who delivers.
+    pub delivery: Delivery,
+    /// Queues that deliveries through RabbitMQ are spread over, at least one.
+    pub partitions: u16,
     /// Where failed API calls are reported.
     pub errors_url: Option<Secret>,
     /// Keys that deliveries are signed with, the current one first; at most two, none signs nothing.
     pub signing_keys: Vec<SecretBytes>,
     /// Private addresses that outbound requests may reach.
     pub egress: Egress,
+}
+
+/// Who delivers webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Every node those of its own instances.
+    Node,
+    /// Workers, through RabbitMQ.
+    Workers,
+    /// Workers and nodes, through RabbitMQ.
+    Both,
 }
 
 /// The webhook of all instances.
@@ -120,6 +147,14 @@ impl Webhook {
             global: Global::read(reader),
             timeout: reader.milliseconds("WEBHOOK_REQUEST_TIMEOUT_MS", 1..=3_600_000),
             retry: Retry::read(reader),
+            delivery: reader
+                .parse("WAGGLE_WEBHOOK_DELIVERY", |value| {
+                    let choices =
+                        [("node", Delivery::Node), ("workers", Delivery::Workers), ("both", Delivery::Both)];
+                    parse::choice(value, &choices)
+                })
+                .unwrap_or(Delivery::Node),
+            partitions: reader.number("WAGGLE_WEBHOOK_PARTITIONS", 1..=1_024),
             errors_url: errors_url.filter(|_| report_errors),
             signing_keys: reader.parse("WAGGLE_WEBHOOK_SECRET", signing_keys).unwrap_or_default(),
             egress: Egress::read(reader),

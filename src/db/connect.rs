@@ -1,12 +1,16 @@
 //! The room's front door.
 
+use metrics::gauge;
+
 use super::instances::Instances;
+use super::nodes::Nodes;
 use super::outbox::Outbox;
 use super::pools::Pools;
 use super::scope::Scope;
 use super::writer::{self, Writer};
 use super::{Clock, Error, Options, migrate};
 use crate::domain::InstanceId;
+use crate::telemetry::metrics::{DATABASE_CONNECTIONS, STATE};
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
@@ -57,6 +61,12 @@ impl Database {
         Instances { pools: self.pools.clone() }
     }
 
+    /// The nodes' counted signs of life.
+    #[must_use]
+    pub fn nodes(&self) -> Nodes {
+        Nodes { pools: self.pools.clone() }
+    }
+
     /// The data of one instance: the only way to it.
     #[must_use]
     pub fn instance(&self, id: InstanceId) -> Scope {
@@ -73,6 +83,13 @@ impl Database {
     #[must_use]
     pub fn outbox(&self) -> Outbox {
         Outbox { pools: self.pools.clone() }
+    }
+
+    /// Tells the metrics how the connections are used.
+    pub fn measure(&self) {
+        let (open, idle) = self.pools.usage();
+        gauge!(DATABASE_CONNECTIONS, STATE => "idle").set(idle as f64);
+        gauge!(DATABASE_CONNECTIONS, STATE => "busy").set(f64::from(open) - idle as f64);
     }
 
     /// Closes the connections. End the writer's task first.

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::entity::dead_letter::{Column, Entity, Model};
-use super::entity::outbox;
-use super::outbox::event;
+use super::entity::dead_letter::{ActiveModel, Column, Entity, Model};
+use super::entity::{instance, outbox};
+use super::outbox::{OutboxRow, event};
 use super::{Error, Scope};
 use crate::domain::Event;
 
@@ -99,6 +101,42 @@ impl DeadLetters {
         outbox::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
         Ok(found.len() as u64)
+    }
+
+    /// Adds an event that did not come from the outbox table, in place of an older one of the same
+    /// event and sink: a message queue may bring it twice.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when nothing is left of the instance, [`Error::Unavailable`].
+    pub async fn insert(&self, row: &OutboxRow, failure: &Failure) -> Result<(), Error> {
+        // Without the row of the instance nobody would ever remove the letter.
+        let instance = instance::Entity::find_by_id(self.scope.id.0);
+        instance.one(self.scope.pools.read()).await?.ok_or(Error::NotFound)?;
+        let mut hash = Sha256::new();
+        hash.update(row.event.id.as_bytes());
+        hash.update(row.sink.as_bytes());
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize()[..16]);
+        let letter = ActiveModel {
+            id: Set(uuid::Builder::from_custom_bytes(id).into_uuid()),
+            instance_id: Set(self.scope.id.0),
+            sink: Set(row.sink.to_string()),
+            event_id: Set(row.event.id),
+            kind: Set(row.event.kind.wire().to_owned()),
+            chat: Set(row.event.chat.clone()),
+            sequence: Set(row.sequence),
+            data: Set(row.event.data.get().to_owned()),
+            event_time: Set(row.event.time),
+            target: Set(failure.target.clone()),
+            attempts: Set(failure.attempts),
+            last_status: Set(failure.last_status),
+            last_error: Set(failure.last_error.clone()),
+            created_at: Set(self.scope.pools.now()),
+        };
+        let newest = [Column::Attempts, Column::LastStatus, Column::LastError, Column::CreatedAt];
+        let same = OnConflict::column(Column::Id).update_columns(newest).to_owned();
+        Entity::insert(letter).on_conflict(same).exec_without_returning(self.scope.pools.write()).await?;
+        Ok(())
     }
 
     fn rows(&self) -> Select<Entity> {

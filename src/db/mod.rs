@@ -14,6 +14,7 @@ mod error;
 mod instances;
 mod messages;
 mod migrate;
+mod nodes;
 mod options;
 mod outbox;
 mod pools;
@@ -28,8 +29,11 @@ pub use connect::Database;
 pub use contacts::{Contact, ContactFilter, Contacts};
 pub use dead_letters::{DeadLetter, DeadLetters, Failure};
 pub use error::{Cause, Error};
-pub use instances::{Counts, InstanceFilter, InstanceUpdate, Instances, NewInstance, Ownership, Remains};
+pub use instances::{
+    Counts, InstanceFilter, InstanceUpdate, Instances, Located, NewInstance, Ownership, Remains,
+};
 pub use messages::{MessageFilter, Messages, Page};
+pub use nodes::Nodes;
 pub use options::{Options, Synchronous, Target};
 pub use outbox::{Outbox, OutboxRow};
 pub use scope::Scope;

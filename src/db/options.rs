@@ -18,6 +18,9 @@ pub struct Options {
     pub batch: usize,
     /// Units that may wait for the writer; further submissions wait for room.
     pub queue: usize,
+    /// How long it stays known where the events of a deleted instance go, though none waits in the
+    /// outbox: they may be on their way elsewhere.
+    pub keep_deleted: Duration,
 }
 
 impl Options {
@@ -31,6 +34,7 @@ impl Options {
             linger: Duration::from_millis(1),
             batch: 512,
             queue: 8192,
+            keep_deleted: Duration::ZERO,
         }
     }
 }

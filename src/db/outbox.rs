@@ -74,6 +74,40 @@ impl Outbox {
         self.rows(rows, after, limit).await
     }
 
+    /// As [`Outbox::page`], from the beginning, of several sinks and of some instances only. Rows of
+    /// events that this build does not know are not counted: a page shorter than `limit` is the end.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn page_of_instances(
+        &self,
+        instances: &[InstanceId],
+        sinks: &[&str],
+        limit: u64,
+    ) -> Result<Vec<OutboxRow>, Error> {
+        let known = EventKind::ALL.iter().map(|kind| kind.wire());
+        let rows = Entity::find()
+            .filter(Column::Sink.is_in(sinks.iter().copied()))
+            .filter(Column::InstanceId.is_in(instances.iter().map(|instance| instance.0)))
+            .filter(Column::Kind.is_in(known));
+        self.rows(rows, 0, limit).await
+    }
+
+    /// The instances of which rows wait for some sinks, whoever wrote them and whenever they became
+    /// visible.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn instances_waiting(&self, sinks: &[&str]) -> Result<Vec<InstanceId>, Error> {
+        let rows = Entity::find()
+            .select_only()
+            .column(Column::InstanceId)
+            .distinct()
+            .filter(Column::Sink.is_in(sinks.iter().copied()))
+            .into_tuple::<Uuid>();
+        Ok(rows.all(self.pools.read()).await?.into_iter().map(InstanceId).collect())
+    }
+
     /// Removes delivered rows; absent ones are fine.
     ///
     /// # Errors

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{AssertSqlSafe, Executor as _};
 use sea_orm::{
     ConnectOptions, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx,
 };
 
 use super::{Clock, Error, Options, Synchronous, Target};
@@ -17,6 +18,9 @@ const STATEMENTS: usize = 512;
 /// How long a caller waits for a connection, or for another process's lock, before the database
 /// counts as unavailable.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A transaction whose process says nothing for this long is ended by the server: a node that is
+/// frozen in the middle of one would keep its rows locked, and nobody could take its instances.
+pub const ABANDONED: Duration = Duration::from_secs(3);
 /// The writer's is shorter, since it tries again by itself while everybody waits for it.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -30,6 +34,8 @@ pub struct Pools {
     commit: DatabaseConnection,
     pub target: Arc<Target>,
     clock: Clock,
+    /// See [`Options::keep_deleted`]; milliseconds.
+    pub keep_deleted: i64,
 }
 
 impl Pools {
@@ -47,7 +53,8 @@ impl Pools {
                 (shared.clone(), shared, server(url, 2, COMMIT_PATIENCE).await?)
             }
         };
-        let pools = Self { read, write, commit, target, clock };
+        let keep_deleted = i64::try_from(options.keep_deleted.as_millis()).unwrap_or(i64::MAX);
+        let pools = Self { read, write, commit, target, clock, keep_deleted };
         pools.ping().await?;
         Ok(pools)
     }
@@ -83,6 +90,18 @@ impl Pools {
         begin(&self.commit).await
     }
 
+    /// Open connections, and how many of them nobody uses.
+    pub fn usage(&self) -> (u32, usize) {
+        let of = |pool: &DatabaseConnection| match pool.get_database_backend() {
+            DbBackend::MySql => counts(pool.get_mysql_connection_pool()),
+            DbBackend::Postgres => counts(pool.get_postgres_connection_pool()),
+            _ => counts(pool.get_sqlite_connection_pool()),
+        };
+        // The third is one of these two.
+        let (read, commit) = (of(&self.read), of(&self.commit));
+        (read.0 + commit.0, read.1 + commit.1)
+    }
+
     pub async fn ping(&self) -> Result<(), Error> {
         Ok(self.read.ping().await?)
     }
@@ -93,6 +112,10 @@ impl Pools {
             let _ = pool.close_by_ref().await;
         }
     }
+}
+
+fn counts<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> (u32, usize) {
+    (pool.size(), pool.num_idle())
 }
 
 async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, Error> {
@@ -140,7 +163,21 @@ async fn server(url: &str, size: u32, patience: Duration) -> Result<DatabaseConn
     options
         .acquire_timeout(patience)
         .test_before_acquire_if_idle_for(Duration::from_secs(30))
-        .map_sqlx_postgres_opts(|options| options.statement_cache_capacity(STATEMENTS))
+        .map_sqlx_postgres_opts(|options| {
+            let abandoned = ABANDONED.as_millis().to_string();
+            let options = options.options([("idle_in_transaction_session_timeout", abandoned)]);
+            options.statement_cache_capacity(STATEMENTS)
+        })
+        .map_sqlx_mysql_pool_opts(|options| {
+            options.after_connect(|connection, _| {
+                Box::pin(async move {
+                    let bound = format!("SET SESSION idle_transaction_timeout = {}", ABANDONED.as_secs());
+                    // MariaDB's; MySQL has no such bound and knows no such variable.
+                    let _ = connection.execute(AssertSqlSafe(bound)).await;
+                    Ok(())
+                })
+            })
+        })
         .map_sqlx_mysql_opts(|options| options.statement_cache_capacity(STATEMENTS));
     Ok(sea_orm::Database::connect(options).await?)
 }

@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
 use crate::auth::Denied;
-use crate::{channel, db, events, instance};
+use crate::{channel, cluster, db, events, instance};
 
 /// How soon a client should come back when a dependency is down.
 const COME_BACK: Duration = Duration::from_secs(5);
@@ -57,6 +57,8 @@ pub enum Error {
     Refused(String),
     /// WhatsApp did not answer.
     Timeout,
+    /// The node that has the instance went away in the middle: whether it was done is not known.
+    Interrupted,
     /// Something that is needed is down, or not up yet.
     Unavailable,
     /// Not the caller's fault; logged, and not explained.
@@ -77,7 +79,7 @@ impl Error {
             Self::NameTaken(_, status) => *status,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Refused(_) => StatusCode::BAD_GATEWAY,
+            Self::Refused(_) | Self::Interrupted => StatusCode::BAD_GATEWAY,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -104,6 +106,7 @@ impl Error {
             Self::TooMany(_) => one("Too many requests".into()),
             Self::Unsupported(text) | Self::Refused(text) => one(text.clone()),
             Self::Timeout => one("WhatsApp did not answer in time".into()),
+            Self::Interrupted => one("The connection broke; it is not known whether this was done".into()),
             Self::Unavailable => one("Try again in a moment".into()),
             Self::Internal => one("Internal Server Error".into()),
         }
@@ -143,6 +146,16 @@ impl Error {
             }
             instance::Error::Record(error) => Self::internal(&error),
             instance::Error::Database(error) => error.into(),
+        }
+    }
+
+    /// What became of a request to the cluster.
+    #[must_use]
+    pub fn of_cluster(error: &cluster::Error) -> Self {
+        match error {
+            cluster::Error::Database(db::Error::NotFound) => Self::NotFound("Not found".to_owned()),
+            cluster::Error::Database(error) if !error.is_unavailable() => Self::internal(error),
+            _ => Self::Unavailable,
         }
     }
 

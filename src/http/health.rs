@@ -8,7 +8,7 @@ use serde_json::json;
 use super::State;
 
 /// How long the database may take to answer.
-const DATABASE: Duration = Duration::from_secs(2);
+pub(super) const DATABASE: Duration = Duration::from_secs(2);
 
 /// The process answers.
 pub async fn live() -> HttpResponse {
@@ -30,7 +30,7 @@ pub async fn ready(state: web::Data<State>) -> HttpResponse {
     ])
 }
 
-fn answer(checks: &[(&str, bool)]) -> HttpResponse {
+pub(super) fn answer(checks: &[(&str, bool)]) -> HttpResponse {
     let good = checks.iter().all(|(_, good)| *good);
     let status = if good { "ok" } else { "unavailable" };
     let checks: serde_json::Map<_, _> =

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Error, State, routes};
 use crate::auth;
-use crate::config::metrics::Credentials;
+use crate::config::{self, metrics::Credentials};
 use crate::domain::ConnectionState;
 use crate::instance::Handle;
 use crate::telemetry::evolution::{self, InstanceGauge};
@@ -18,17 +18,25 @@ pub async fn handle(request: HttpRequest, state: web::Data<State>) -> Result<Htt
     if !state.metrics.enabled {
         return routes::no_route(request).await;
     }
-    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
-    let listed = |listed: &Vec<_>| peer.is_some_and(|peer| listed.contains(&peer));
-    if !state.metrics.allowed_addresses.as_ref().is_none_or(listed) {
-        return Ok(HttpResponse::Forbidden().body("Forbidden"));
-    }
-    if !state.metrics.credentials.as_ref().is_none_or(|wanted| presented(&request, wanted)) {
-        let challenge = (WWW_AUTHENTICATE, "Basic realm=\"metrics\"");
-        return Ok(HttpResponse::Unauthorized().insert_header(challenge).body("Authentication required"));
+    if let Some(refusal) = refusal(&request, &state.metrics) {
+        return Ok(refusal);
     }
     let text = format!("{}{}", instances(&state), (state.render_metrics)());
     Ok(HttpResponse::Ok().insert_header(ContentType::plaintext()).body(text))
+}
+
+/// The answer to those whom the operator does not let see the page.
+pub(super) fn refusal(request: &HttpRequest, section: &config::Metrics) -> Option<HttpResponse> {
+    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
+    let listed = |listed: &Vec<_>| peer.is_some_and(|peer| listed.contains(&peer));
+    if !section.allowed_addresses.as_ref().is_none_or(listed) {
+        return Some(HttpResponse::Forbidden().body("Forbidden"));
+    }
+    if !section.credentials.as_ref().is_none_or(|wanted| presented(request, wanted)) {
+        let challenge = (WWW_AUTHENTICATE, "Basic realm=\"metrics\"");
+        return Some(HttpResponse::Unauthorized().insert_header(challenge).body("Authentication required"));
+    }
+    None
 }
 
 fn presented(request: &HttpRequest, wanted: &Credentials) -> bool {

@@ -85,7 +85,7 @@ fn operation(route: &Route, verb: Verb) -> OperationBuilder {
         let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
         operation = operation.parameter(name.required(Required::True).schema(Some(text)).build());
     }
-    if !matches!(route.wants, Wants::Nothing | Wants::Operator) {
+    if !matches!(route.wants, Wants::Nothing | Wants::Operator | Wants::Node) {
         operation = operation.security(SecurityRequirement::new("apikey", Vec::<String>::new()));
     }
     let bodies = [route.body, route.beside].into_iter().flatten().filter(|_| verb != Verb::Get);
@@ -103,7 +103,7 @@ fn operation(route: &Route, verb: Verb) -> OperationBuilder {
 fn responses(route: &Route) -> utoipa::openapi::Responses {
     let success = ResponseBuilder::new().description("success").build();
     let mut responses = ResponsesBuilder::new().response(route.success.to_string(), success);
-    let keyed = !matches!(route.wants, Wants::Nothing | Wants::Operator);
+    let keyed = !matches!(route.wants, Wants::Nothing | Wants::Operator | Wants::Node);
     for (status, text) in FAILURES.iter().filter(|_| keyed) {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build();
         let response = ResponseBuilder::new().description(*text).content("application/json", content).build();

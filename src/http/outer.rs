@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::cors::{self, Verdict};
 use super::path::Index;
-use super::{Error, State, failures, measure};
+use super::{Error, State, failures, forward, measure};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id that is taken from a client.
@@ -48,13 +48,18 @@ pub(super) async fn outer(
         cors::preflight(&state.server.cors, request.headers(), answer.headers_mut());
         request.into_response(answer).map_into_right_body()
     } else {
-        let handled = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind();
-        match handled.instrument(span).await {
-            Ok(answered) => {
-                let answered = answered?;
-                failures::report(&state, route, method, &answered);
-                answered.map_into_left_body()
+        let (shared, known) = (state.clone(), id.clone());
+        let handled = AssertUnwindSafe(async move {
+            match forward::elsewhere(&shared, route, &known, &mut request).await {
+                Some(answer) => Ok(request.into_response(answer).map_into_right_body()),
+                None => next.call(request).await.map(|answered| {
+                    failures::report(&shared, route, method, &answered);
+                    answered.map_into_left_body()
+                }),
             }
+        });
+        match handled.catch_unwind().instrument(span).await {
+            Ok(answered) => answered?,
             Err(_) => {
                 tracing::error!(route, method, "a handler panicked");
                 measure::record(route, method, 500, began.elapsed());

@@ -7,7 +7,9 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::error::shortened;
 use super::outer::Written;
-use super::{Error, chat, dead_letters, health, instance, message, metrics, openapi, root, settings, sink};
+use super::{
+    Error, chat, cluster, dead_letters, health, instance, message, metrics, openapi, root, settings, sink,
+};
 use super::{path, verify_creds, webhook};
 
 /// A method of the table. `GET` stands for `HEAD` too.
@@ -36,6 +38,8 @@ pub enum Wants {
     Instance,
     /// The global one, or any instance's token.
     Any,
+    /// The secret that nodes and the proxy before them share.
+    Node,
     /// What the operator configured for this page, which is no key.
     Operator,
 }
@@ -97,7 +101,7 @@ macro_rules! to {
     ($($handler:ident)::+) => { || web::route().to($($handler)::+) };
 }
 
-use Wants::{Any, Global, Instance, Nothing, Operator};
+use Wants::{Any, Global, Instance, Node, Nothing, Operator};
 
 /// Every operation. The busiest resources come first: prefixes are compared in this order.
 #[rustfmt::skip]
@@ -134,6 +138,16 @@ pub static TABLE: &[Route] = &[
     row(("find websocket", &[Get], "/websocket/find/{instance}", Instance), to!(sink::websocket::find)),
     row(("set rabbitmq", &[Post], "/rabbitmq/set/{instance}", Instance), to!(sink::rabbitmq::set)).with(body::<sink::rabbitmq::SetRabbitmq>),
     row(("find rabbitmq", &[Get], "/rabbitmq/find/{instance}", Instance), to!(sink::rabbitmq::find)),
+
+    row(("list nodes", &[Get], "/cluster/nodes", Global), to!(cluster::nodes)),
+    row(("list placements", &[Get], "/cluster/instances", Global), to!(cluster::instances)),
+    row(("cordon node", &[Post], "/cluster/cordon/{node}", Global), to!(cluster::cordon)).ok(),
+    row(("drain node", &[Post], "/cluster/drain/{node}", Global), to!(cluster::drain)).ok(),
+    row(("uncordon node", &[Post], "/cluster/uncordon/{node}", Global), to!(cluster::uncordon)).ok(),
+    row(("pin instance", &[Post], "/cluster/pin/{instance}", Global), to!(cluster::pin)).ok().with(body::<cluster::Pin>),
+    row(("move instance", &[Post], "/cluster/move/{instance}", Global), to!(cluster::transfer)).ok().with(body::<cluster::Move>),
+    row(("locate instance", &[Get], "/cluster/locate/{name}", Node), to!(cluster::locate)),
+    row(("offer instances", &[Post], "/cluster/offer", Node), to!(cluster::offer)).ok(),
 
     row(("verify credentials", &[Post], "/verify-creds", Global), to!(verify_creds::handle)).ok(),
     row(("health live", &[Get], "/health/live", Nothing), to!(health::live)),

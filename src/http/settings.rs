@@ -76,7 +76,7 @@ impl Input for SetSettings {
 
 /// Shows what was set at once where there is a connection; the next one begins with it anyway.
 async fn show_online(instance: &LocalInstance, online: bool) {
-    let Ok(working) = instance.work() else { return };
+    let Ok(working) = instance.enter() else { return };
     let Ok(presence) = working.presence() else { return };
     if presence.online(online).await.is_err() {
         tracing::debug!(instance = %instance.name(), "the presence could not be sent");

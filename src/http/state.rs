@@ -7,6 +7,7 @@ use super::Error;
 use super::message::Known;
 use crate::auth::Keys;
 use crate::clock::Clock;
+use crate::cluster;
 use crate::config;
 use crate::db::Database;
 use crate::instance::Registry;
@@ -30,6 +31,10 @@ pub struct Public {
 pub struct State {
     /// The instances of this node.
     pub registry: Registry,
+    /// Where instances of other nodes are.
+    pub cluster: cluster::Handle,
+    /// Largest body, in bytes.
+    pub body_bytes: usize,
     /// The database, for lists over instances.
     pub database: Database,
     /// The keys that are no instance's.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -46,6 +47,10 @@ pub(super) struct Shared {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) guards: TaskTracker,
     pub(super) gate_closed: AtomicBool,
+    /// Whether it was connected elsewhere or before, and has not been here yet: a short wait will do.
+    pub(super) resuming: AtomicBool,
+    /// When this node took it.
+    pub(super) since: Instant,
 }
 
 /// An instance of this node. Cheap to clone; it outlives the runner, and then answers
@@ -178,6 +183,21 @@ impl Handle {
         Ok(Working { channel, _guard: guard })
     }
 
+    /// As [`Handle::enter`]; an instance that was just claimed is given up to `patience` to connect.
+    ///
+    /// # Errors
+    /// As [`Handle::enter`].
+    pub async fn enter_soon(&self, patience: Duration) -> Result<Working, Error> {
+        let entered = self.enter();
+        if !matches!(entered, Err(Error::NotConnected)) || !self.0.resuming.load(Ordering::SeqCst) {
+            return entered;
+        }
+        let mut view = self.0.view.subscribe();
+        let resumed = view.wait_for(|_| !self.0.resuming.load(Ordering::SeqCst));
+        let _ = tokio::time::timeout(patience, resumed).await;
+        self.enter()
+    }
+
     /// Asks for a connection, and waits up to `patience` for it or for something to show. With a
     /// phone number (digits) it waits for a pairing code too.
     ///
@@ -226,7 +246,7 @@ impl Handle {
     /// Closes the gate, waits for those at work, ends the connection and the runner. The session
     /// stays, and the account stays linked.
     pub async fn end(&self, deadline: Duration) {
-        self.0.gate_closed.store(true, Ordering::SeqCst);
+        self.close_gate();
         self.0.guards.close();
         let _ = tokio::time::timeout(deadline / 2, self.0.guards.wait()).await;
         let (done, waiter) = oneshot::channel();

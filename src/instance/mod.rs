@@ -3,8 +3,10 @@
 //! add something that an instance can do: a method on [`Handle`], in the file of its concern.
 
 mod announce;
+mod claims;
 mod delete;
 mod handle;
+mod lease;
 mod qr;
 mod registry;
 mod runner;
@@ -14,6 +16,7 @@ mod sweep;
 mod view;
 
 pub use handle::{Connecting, Handle, Working};
+pub use lease::Lease;
 pub use registry::{Deps, New, Options, Registry};
 pub use send::{Send, Sent};
 pub use view::{Qr, View};

@@ -9,10 +9,12 @@ use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::handle::{Handle, Shared};
-use super::runner::{Pace, Runner};
+use super::lease::Lease;
+use super::runner::{Ended, Pace, Runner};
 use super::view::View;
 use super::{Error, state};
 use crate::channel::{Factory, Proxy};
@@ -24,10 +26,8 @@ use crate::lifecycle;
 
 /// Requests that may wait for one runner.
 const COMMANDS: usize = 32;
-/// Sends without an answer that are reported of one instance at most.
-const UNANSWERED: u64 = 50;
 /// Instances that are claimed or ended at the same time.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 
 /// What the registry is told at start.
 #[derive(Clone, Debug)]
@@ -69,10 +69,17 @@ pub struct Deps {
     pub lifecycle: lifecycle::Handle,
     /// Told when where the events of an instance go, or what deliveries say of it, was changed.
     pub endpoint_changed: EndpointChanged,
+    /// Told before an instance that was claimed begins to run.
+    pub claimed: Claimed,
+    /// Leave of this node to connect instances.
+    pub lease: Lease,
 }
 
 /// Called with the instance, before the change is answered.
 pub type EndpointChanged = Arc<dyn Fn(InstanceId) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// Called with the instance.
+pub type Claimed = Arc<dyn Fn(InstanceId) + Send + Sync>;
 
 /// An instance to create; everything in it is valid already.
 #[derive(Clone, Debug)]
@@ -103,7 +110,7 @@ pub(super) struct Inner {
     by_id: DashMap<InstanceId, Handle>,
     pub(super) pace: Arc<Pace>,
     pub(super) pairing: Arc<Semaphore>,
-    loaded: AtomicBool,
+    pub(super) loaded: AtomicBool,
 }
 
 /// Every instance of this node. Cheap to clone.
@@ -129,45 +136,24 @@ impl Registry {
         }))
     }
 
-    /// Claims every instance of the client name, and connects those that are linked to an account.
-    /// Answers how many there are.
-    ///
-    /// # Errors
-    /// [`Error::Database`].
-    pub async fn load(&self) -> Result<usize, Error> {
-        let instances = self.0.deps.database.instances();
-        let rows = instances.all_of_client(&self.0.options.client_name).await?;
-        let ids: Vec<InstanceId> = rows.iter().map(|row| row.id).collect();
-        let mut sinks = instances.all_sinks(&ids).await?;
-        let total = rows.len();
-        let claims = rows.into_iter().map(|row| {
-            let sinks = sinks.remove(&row.id).unwrap_or_default();
-            self.claim(row, sinks)
-        });
-        let mut claims = stream::iter(claims).buffer_unordered(AT_ONCE);
-        while let Some(claimed) = claims.next().await {
-            if let Some(handle) = claimed?
-                && handle.view().paired
-            {
-                handle.request_connect().await;
-            }
-        }
-        self.0.loaded.store(true, Ordering::SeqCst);
-        Ok(total)
-    }
-
-    /// Whether [`Registry::load`] is done: before, an unknown name may be one that is not loaded yet.
+    /// Whether the instances of this node are loaded: before, an unknown name may be one that is not
+    /// loaded yet.
     #[must_use]
     pub fn is_loaded(&self) -> bool {
         self.0.loaded.load(Ordering::SeqCst)
     }
 
-    async fn claim(&self, row: Instance, sinks: Vec<Sink>) -> Result<Option<Handle>, Error> {
-        match self.0.deps.database.instances().claim(row.id, &self.0.options.node, row.fence).await {
-            Ok(fence) => Ok(Some(self.adopt(Instance { fence, ..row }, sinks)?)),
-            // Somebody else was faster, or it was deleted meanwhile.
-            Err(crate::db::Error::Fenced | crate::db::Error::NotFound) => Ok(None),
-            Err(error) => Err(error.into()),
+    /// Says that the instances are loaded, once, and tells those who want to know of the start.
+    pub async fn finish_loading(&self) {
+        if self.0.loaded.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let all = self.all();
+        tracing::info!(instances = all.len(), "instances loaded");
+        for handle in all {
+            let data = serde_json::json!({"instance": handle.name(), "message": "Application startup"});
+            let events = handle.journal().event(EventKind::ApplicationStartup, &data);
+            handle.journal().emit(events).await;
         }
     }
 
@@ -187,6 +173,7 @@ impl Registry {
             number: new.number,
             business_id: new.business_id,
             state: ConnectionState::Close,
+            owner: Some(self.0.options.node.clone()),
             settings: new.settings,
         };
         let instances = self.0.deps.database.instances();
@@ -195,15 +182,15 @@ impl Registry {
             crate::db::Error::TokenTaken => Error::TokenTaken,
             other => other.into(),
         })?;
-        let fence = instances.claim(created.id, &self.0.options.node, created.fence).await?;
-        let handle = self.adopt(Instance { fence, ..created }, new.sinks)?;
+        let handle = self.run(created, new.sinks)?;
         let data = serde_json::json!({"instanceName": handle.name(), "instanceId": handle.id()});
         let events = handle.journal().event(EventKind::InstanceCreate, &data);
         handle.journal().record(events).await?;
         Ok(handle)
     }
 
-    fn adopt(&self, row: Instance, sinks: Vec<Sink>) -> Result<Handle, Error> {
+    /// Begins the life of an instance that was claimed.
+    pub(super) fn run(&self, row: Instance, sinks: Vec<Sink>) -> Result<Handle, Error> {
         let factory = self.factory(&row.integration)?;
         let deps = &self.0.deps;
         let journal = Journal::new(
@@ -232,13 +219,21 @@ impl Registry {
             commands,
             guards: TaskTracker::new(),
             gate_closed: AtomicBool::new(false),
+            resuming: AtomicBool::new(row.paired),
+            since: Instant::now(),
         };
         let handle = Handle(Arc::new(shared));
         let runner = Runner::new(handle.clone(), factory, machine, inbox, &self.0);
         self.0.by_name.insert(handle.name().as_str().to_owned(), handle.clone());
         self.0.by_token.insert(*handle.token_hash(), handle.id());
         self.0.by_id.insert(handle.id(), handle.clone());
-        deps.lifecycle.spawn("instance", runner.run());
+        (deps.claimed)(handle.id());
+        let (registry, ended) = (self.clone(), handle.clone());
+        deps.lifecycle.spawn("instance", async move {
+            if runner.run().await == Ended::Fenced {
+                registry.forget(&ended);
+            }
+        });
         Ok(handle)
     }
 
@@ -284,31 +279,5 @@ impl Registry {
         let deadline = self.0.options.stop_deadline;
         let ends = self.all().into_iter().map(|handle| async move { handle.end(deadline).await });
         stream::iter(ends).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
-    }
-
-    /// Reports the sends that were under way when the node ended: whether they left is unknown, so
-    /// they stay on record as pending, and are never sent again blindly.
-    ///
-    /// # Errors
-    /// [`Error::Database`].
-    pub async fn report_unanswered(&self) -> Result<(), Error> {
-        let before = self.0.deps.clock.now_ms();
-        for handle in self.all().into_iter().filter(|handle| handle.view().paired) {
-            let pending = handle.scope().messages().pending_older_than(before, UNANSWERED).await?;
-            if !pending.is_empty() {
-                let ids: Vec<&str> = pending.iter().map(|message| message.key.id.as_str()).collect();
-                tracing::warn!(instance = %handle.name(), ?ids, "sends without an answer of WhatsApp");
-            }
-        }
-        Ok(())
-    }
-
-    /// Records that the node has started, for those who want to know.
-    pub async fn announce_startup(&self) {
-        for handle in self.all() {
-            let data = serde_json::json!({"instance": handle.name(), "message": "Application startup"});
-            let events = handle.journal().event(EventKind::ApplicationStartup, &data);
-            handle.journal().emit(events).await;
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -12,10 +13,12 @@ use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::handle::{Command, Handle};
+use super::lease::Lease;
 use super::registry::Inner;
 use super::state::{Action, Input, Machine, Phase};
 use super::{announce, qr};
 use crate::channel::{Channel, End, Factory, Proxy, Seat, Signal};
+use crate::telemetry::metrics::FENCE_REJECTIONS;
 
 /// Reports of a channel that may wait for the runner.
 const SIGNALS: usize = 64;
@@ -71,6 +74,17 @@ pub(super) struct Runner {
     pairing: Arc<Semaphore>,
     qr_color: [u8; 3],
     proxy: Option<Proxy>,
+    lease: Lease,
+    ended: Ended,
+}
+
+/// Why a runner is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ended {
+    /// It was told to end.
+    Told,
+    /// The instance has a newer owner.
+    Fenced,
 }
 
 /// What a chore has come to.
@@ -104,16 +118,20 @@ impl Runner {
             pairing: Arc::clone(&registry.pairing),
             qr_color: registry.options.qr_color,
             proxy: registry.options.proxy.clone(),
+            lease: registry.deps.lease.clone(),
+            ended: Ended::Told,
         }
     }
 
-    pub(super) async fn run(mut self) {
+    /// Lives until it is told to end, or another claim is found.
+    pub(super) async fn run(mut self) -> Ended {
         while self.machine.phase() != Phase::Ended {
             let input = self.next().await;
             self.take(input).await;
         }
         self.handle.0.view.send_modify(|view| view.channel = None);
         self.tell_waiters();
+        self.ended
     }
 
     fn tell_waiters(&mut self) {
@@ -210,6 +228,7 @@ impl Runner {
             tracing::info!(instance = %self.handle.name(), ?end, "the connection ended");
             metrics::counter!(crate::telemetry::metrics::RECONNECTS, "reason" => announce::label(end))
                 .increment(1);
+            self.handle.0.resuming.store(false, Ordering::SeqCst);
             self.handle.0.view.send_modify(|view| {
                 view.channel = None;
                 view.qr = None;
@@ -218,6 +237,10 @@ impl Runner {
             self.opening = None;
             // Reports of the old connection mean nothing to the next one.
             while self.signals.1.try_recv().is_ok() {}
+        }
+        if let Input::Closed(End::Fenced) = &input {
+            metrics::counter!(FENCE_REJECTIONS).increment(1);
+            self.ended = Ended::Fenced;
         }
         let ended = matches!(&input, Input::Closed(_) | Input::Logout | Input::End);
         for action in self.machine.step(input) {
@@ -255,6 +278,7 @@ impl Runner {
             Action::Announce(state, reason) => {
                 if state == crate::domain::ConnectionState::Open {
                     let channel = self.current();
+                    self.handle.0.resuming.store(false, Ordering::SeqCst);
                     self.handle.0.view.send_modify(|view| view.channel = channel);
                 }
                 announce::state(&self.handle, state, reason).await;
@@ -275,10 +299,16 @@ impl Runner {
             journal: self.handle.journal().clone(),
             signals: self.signals.0.clone(),
         };
-        let (factory, pace) = (Arc::clone(&self.factory), Arc::clone(&self.pace));
+        let (factory, pace, lease) = (Arc::clone(&self.factory), Arc::clone(&self.pace), self.lease.clone());
+        let handle = self.handle.clone();
         let (offer, offered) = oneshot::channel();
         let connection = async move {
+            // A node that slept may have lost the instance: to connect would throw out its new owner.
+            lease.held().await;
             pace.turn().await;
+            if !handle.is_owned().await {
+                return End::Fenced;
+            }
             match factory.open(seat).await {
                 Ok(channel) => {
                     if offer.send(Arc::clone(&channel)).is_err() {

@@ -44,6 +44,30 @@ pub const COMMIT_BATCH_SIZE: &str = "waggle_commit_batch_size";
 pub const COMMIT_DURATION: &str = "waggle_commit_duration_seconds";
 /// Ephemeral events that nobody could take in time, by [`SINK`].
 pub const DROPPED_EVENTS: &str = "waggle_dropped_events_total";
+/// Nodes of the client name that are alive, by [`STATE`].
+pub const CLUSTER_NODES: &str = "waggle_cluster_nodes";
+/// Time since the last sign of life that reached Redis.
+pub const HEARTBEAT_AGE: &str = "waggle_heartbeat_age_seconds";
+/// Instances claimed, by [`REASON`].
+pub const CLAIMS: &str = "waggle_claims_total";
+/// Instances given up, by [`REASON`].
+pub const RELEASES: &str = "waggle_releases_total";
+/// Writes and connections refused because the instance has a newer owner.
+pub const FENCE_REJECTIONS: &str = "waggle_fence_rejections_total";
+/// Instances of the client name without a live owner.
+pub const UNOWNED_INSTANCES: &str = "waggle_unowned_instances";
+/// Connections to the database, by [`STATE`].
+pub const DATABASE_CONNECTIONS: &str = "waggle_database_connections";
+/// Messages that could not be decrypted; WhatsApp is asked for them again.
+pub const DECRYPT_FAILURES: &str = "waggle_decrypt_failures_total";
+/// Requests passed on to another node, by [`OUTCOME`].
+pub const FORWARDS: &str = "waggle_forwards_total";
+/// 1 while there is a connection to RabbitMQ.
+pub const RABBITMQ_CONNECTED: &str = "waggle_rabbitmq_connected";
+/// Events that RabbitMQ has taken, by [`SINK`].
+pub const RELAY_PUBLISHED: &str = "waggle_relay_published_total";
+/// Endpoints to which nothing is sent for a while, because they failed several times in a row.
+pub const WEBHOOK_CIRCUITS_OPEN: &str = "waggle_webhook_circuits_open";
 /// 1 in a build that talks to a simulated WhatsApp only.
 pub const SIMULATOR_BUILD: &str = "waggle_simulator_build";
 
@@ -131,6 +155,23 @@ pub const DEFINITIONS: &[Definition] = &[
     spread(COMMIT_BATCH_SIZE, Unit::Count, &[], "Units of work in one commit"),
     spread(COMMIT_DURATION, Unit::Seconds, &[], "Time of one commit"),
     counter(DROPPED_EVENTS, &[SINK], "Ephemeral events that nobody could take in time"),
+    level(CLUSTER_NODES, Unit::Count, &[STATE], "Nodes of the client name that are alive by state"),
+    level(HEARTBEAT_AGE, Unit::Seconds, &[], "Time since the last sign of life that reached Redis"),
+    counter(CLAIMS, &[REASON], "Instances claimed by reason"),
+    counter(RELEASES, &[REASON], "Instances given up by reason"),
+    counter(FENCE_REJECTIONS, &[], "Writes and connections refused because the instance has a newer owner"),
+    level(UNOWNED_INSTANCES, Unit::Count, &[], "Instances of the client name without a live owner"),
+    level(DATABASE_CONNECTIONS, Unit::Count, &[STATE], "Connections to the database by state"),
+    counter(DECRYPT_FAILURES, &[], "Messages that could not be decrypted"),
+    counter(FORWARDS, &[OUTCOME], "Requests passed on to another node by outcome"),
+    level(RABBITMQ_CONNECTED, Unit::Count, &[], "1 while there is a connection to RabbitMQ"),
+    counter(RELAY_PUBLISHED, &[SINK], "Events that RabbitMQ has taken by sink"),
+    level(
+        WEBHOOK_CIRCUITS_OPEN,
+        Unit::Count,
+        &[],
+        "Endpoints that are left alone for a while after failures",
+    ),
     level(SIMULATOR_BUILD, Unit::Count, &[], "1 in a build that talks to a simulated WhatsApp only"),
 ];
 

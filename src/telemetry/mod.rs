@@ -7,7 +7,9 @@
 pub mod evolution;
 mod log_bridge;
 pub mod metrics;
+mod outage;
 
+pub use outage::Outage;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -20,6 +22,9 @@ use crate::config::log::Format;
 
 /// What our own events have as the first part of their target.
 const OURS: &str = "waggle";
+
+/// The client library of RabbitMQ: its warnings quote whole messages, and so what people wrote.
+const BROKER: &str = "lapin";
 
 /// Telemetry cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +68,7 @@ fn filter(log: &Log) -> Targets {
     Targets::new()
         .with_default(libraries(log.level))
         .with_target(OURS, log.level)
+        .with_target(BROKER, libraries(log.level).min(LevelFilter::ERROR))
         .with_target(log_bridge::PROTOCOL, log.protocol_level)
 }
 

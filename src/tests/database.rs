@@ -104,6 +104,8 @@ async fn suite(target: Target) {
     session::the_last_change_of_a_batch_wins(&world).await;
     outbox::rows_are_paged_rescheduled_and_deleted(&world).await;
     outbox::a_dead_letter_comes_back(&world).await;
+    outbox::rows_of_some_instances_are_read_from_the_beginning(&world).await;
+    outbox::a_dead_letter_may_come_twice_from_elsewhere(&world).await;
     writer::an_old_fence_is_refused_alone(&world).await;
     writer::a_bad_unit_fails_alone(&world).await;
     writer::sequences_are_dense(&world).await;

@@ -25,8 +25,14 @@ mod instances;
 mod load;
 #[path = "node/messages.rs"]
 mod messages;
+#[path = "node/objects.rs"]
+mod objects;
 #[path = "node/pairing.rs"]
 mod pairing;
+#[path = "node/rabbitmq.rs"]
+mod rabbitmq;
+#[path = "node/ratchet.rs"]
+mod ratchet;
 #[path = "node/redis.rs"]
 mod redis;
 #[path = "node/serving.rs"]
@@ -35,3 +41,5 @@ mod serving;
 mod tenancy;
 #[path = "node/webhooks.rs"]
 mod webhooks;
+#[path = "node/worker.rs"]
+mod worker;

@@ -12,6 +12,7 @@ use whatsapp_rust::bot::Bot;
 
 use super::acks::Acks;
 use super::address::Pairs;
+use super::barrier::Barrier;
 use super::intake::Intake;
 use super::transport::Trouble;
 use crate::channel::{Channel, End, Error, Messages, Numbers, Pairing, Presence, Seat, Signal, Unsupported};
@@ -31,6 +32,7 @@ pub struct Context {
     pub pairs: Pairs,
     pub names: Names,
     pub acks: Acks,
+    pub barrier: Arc<Barrier>,
     pub intake: Intake,
     pub opened: AtomicBool,
     pub trouble: Trouble,
@@ -68,6 +70,7 @@ impl Context {
             pairs: Pairs::default(),
             names: Names::default(),
             acks: Acks::default(),
+            barrier: Arc::default(),
             intake,
             opened: AtomicBool::new(false),
             trouble: Trouble::default(),

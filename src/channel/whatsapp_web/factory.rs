@@ -105,14 +105,16 @@ impl channel::Factory for Factory {
                 context.fenced();
             }
         });
-        let backend = Backend::new(Arc::clone(&self.store), owner, on_fenced);
+        let backend =
+            Backend::new(Arc::clone(&self.store), owner, on_fenced).telling(Arc::clone(&context.barrier));
         let http = WhatsAppHttp::new(http, self.main.clone());
         let version = self.versions.current(http.clone().shared()).await;
         let transport = self
             .transport
             .clone()
             .through(proxy, self.options.egress.clone())
-            .telling(context.trouble.clone());
+            .telling(context.trouble.clone())
+            .behind(Arc::clone(&context.barrier));
         let mut builder = Bot::builder()
             .with_version(version)
             .with_backend_arc(Arc::new(backend))

@@ -3,6 +3,7 @@
 //! for something that waits; what is to be done about a message afterwards goes to the intake.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wacore::types::events::InboundMessage;
 use whatsapp_rust::{Client, InboundDurabilityHook, anyhow, async_trait};
@@ -11,7 +12,12 @@ use super::connection::Context;
 use super::inbound;
 use super::intake::Item;
 use crate::domain::address::STATUS_BROADCAST;
-use crate::events;
+use crate::events::{self, Write};
+
+/// First wait for a database that is away; each next one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 pub struct Hook(pub Arc<Context>);
 
@@ -25,7 +31,7 @@ impl InboundDurabilityHook for Hook {
         if writes.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.0.seat.journal.commit(writes).await {
+        if let Err(error) = self.commit(writes).await {
             if matches!(error, events::Error::Fenced) {
                 self.0.fenced();
             }
@@ -40,6 +46,23 @@ impl InboundDurabilityHook for Hook {
 }
 
 impl Hook {
+    /// Waits for a database that is away for as long as the connection lasts: WhatsApp repeats what
+    /// was not acknowledged only to the next connection.
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), events::Error> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.0.seat.journal.commit(writes.clone()).await {
+                Err(events::Error::Unavailable(error)) => {
+                    if self.0.over.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                        return Err(events::Error::Unavailable(error));
+                    }
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                committed => return committed.map(drop),
+            }
+        }
+    }
+
     fn is_to_be_read(&self, message: &InboundMessage) -> bool {
         let source = &message.info.source;
         let settings = self.0.seat.settings.borrow();

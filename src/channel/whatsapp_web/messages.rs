@@ -98,10 +98,12 @@ impl Messages for Connection {
         match payload {
             Payload::Message(message) => self.send(client, to, message, &prepared.key.id).await,
             Payload::Edit { original, content } => {
-                self.answer(client.edit_message(to, original, (**content).clone())).await.map(drop)
+                let edit = client.edit_message(to, original, (**content).clone());
+                self.answer(self.context.barrier.sending(edit)).await.map(drop)
             }
             Payload::Delete { original, revoke } => {
-                self.answer(client.revoke_message(to, original, revoke.clone())).await
+                let revocation = client.revoke_message(to, original, revoke.clone());
+                self.answer(self.context.barrier.sending(revocation)).await
             }
         }
     }
@@ -164,6 +166,7 @@ impl Connection {
     ) -> Result<(), Error> {
         let options = SendOptions::default().with_message_id(id);
         let sending = client.send_message_with_options(to, message.clone(), options);
+        let sending = self.context.barrier.sending(sending);
         match self.while_connected(LEAVE, sending).await {
             Some(sent) => sent.map(drop).map_err(|error| failed(client, &error)),
             None => Err(Error::NotConnected),

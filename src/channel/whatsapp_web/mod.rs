@@ -4,6 +4,7 @@
 mod acks;
 mod address;
 pub mod backend;
+mod barrier;
 mod calls;
 mod connection;
 mod factory;

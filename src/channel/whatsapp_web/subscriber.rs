@@ -12,6 +12,7 @@ use super::intake::Item;
 use crate::channel::{End, Signal};
 use crate::domain::{EventKind as Told, Jid};
 use crate::events::{EventsFor, Write};
+use crate::telemetry::metrics::DECRYPT_FAILURES;
 
 /// What the node wants to know; everything else is not even materialised by the library.
 pub fn interest() -> EventInterest {
@@ -33,12 +34,19 @@ pub fn interest() -> EventInterest {
         EventKind::ConnectFailure,
         EventKind::SelfPushNameUpdated,
         EventKind::ContactUpdate,
+        EventKind::UndecryptableMessage,
     ])
 }
 
 /// Whether a report has a second part that may take time.
 pub fn is_queued(event: &Event) -> bool {
-    !matches!(event, Event::ServerAck(_) | Event::Disconnected(_) | Event::PairingQrCodesExhausted(_))
+    !matches!(
+        event,
+        Event::ServerAck(_)
+            | Event::Disconnected(_)
+            | Event::PairingQrCodesExhausted(_)
+            | Event::UndecryptableMessage(_)
+    )
 }
 
 /// The part that cannot wait: it is called inline by the library, and only notes things down.
@@ -48,6 +56,7 @@ pub fn at_once(context: &Context, event: &Event) {
         // Told when a connection breaks that was not to end, and when one is open: from then on the
         // runner decides about the next one.
         Event::Connected(_) | Event::Disconnected(_) => context.reconnect(false),
+        Event::UndecryptableMessage(_) => metrics::counter!(DECRYPT_FAILURES).increment(1),
         Event::PairingQrCodesExhausted(_) => context.ends(End::PairingTimeout),
         Event::LoggedOut(_) => context.ends(End::LoggedOut),
         Event::StreamReplaced(_) => context.ends(End::Replaced),

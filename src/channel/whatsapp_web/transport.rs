@@ -17,6 +17,7 @@ use tokio_websockets::{ClientBuilder, CloseCode, Limits, Message, WebSocketStrea
 use whatsapp_rust::async_channel::{self, Receiver, Sender};
 use whatsapp_rust::transport::{DisconnectReason, Transport, TransportEvent, TransportFactory};
 
+use super::barrier::Barrier;
 use crate::net::header::{HeaderValue, ORIGIN};
 use crate::net::{self, Egress, Proxy, Url, tls};
 
@@ -42,6 +43,7 @@ pub struct Factory {
     connect_timeout: Duration,
     spawn: Spawner,
     trouble: Trouble,
+    barrier: Arc<Barrier>,
 }
 
 /// Why the last attempt to connect failed. The library tells it to its log only.
@@ -76,6 +78,7 @@ impl Factory {
             connect_timeout: Duration::from_secs(15),
             spawn,
             trouble: Trouble::default(),
+            barrier: Arc::default(),
         })
     }
 
@@ -92,6 +95,13 @@ impl Factory {
     #[must_use]
     pub fn telling(mut self, trouble: Trouble) -> Self {
         self.trouble = trouble;
+        self
+    }
+
+    /// Waits at `barrier` before every write.
+    #[must_use]
+    pub fn behind(mut self, barrier: Arc<Barrier>) -> Self {
+        self.barrier = barrier;
         self
     }
 
@@ -135,6 +145,7 @@ impl TransportFactory for Factory {
         let _ = events.try_send(TransportEvent::Connected);
         let shared = Arc::new(Shared {
             sink: Mutex::new(sink),
+            barrier: Arc::clone(&self.barrier),
             stop: CancellationToken::new(),
             stopped: CancellationToken::new(),
         });
@@ -148,6 +159,7 @@ type Stream = WebSocketStream<Box<dyn net::Stream>>;
 
 struct Shared {
     sink: Mutex<SplitSink<Stream, Message>>,
+    barrier: Arc<Barrier>,
     /// Asks the reading task to close.
     stop: CancellationToken,
     /// The reading task is gone.
@@ -164,6 +176,7 @@ struct Socket {
 impl Transport for Socket {
     async fn send(&self, data: Bytes) -> Result<()> {
         let sending = async {
+            self.shared.barrier.pass().await;
             let mut sink = self.shared.sink.lock().await;
             sink.send(Message::binary(data)).await
         };

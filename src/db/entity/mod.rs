@@ -7,6 +7,7 @@ pub mod contact;
 pub mod dead_letter;
 pub mod instance;
 pub mod message;
+pub mod node;
 pub mod outbox;
 pub mod session_record;
 pub mod sink;

@@ -1,5 +1,6 @@
 //! The instances of all tenants, for administration. Deleted ones are invisible everywhere here.
 
+mod owners;
 mod purge;
 mod rows;
 mod types;
@@ -12,13 +13,13 @@ use uuid::Uuid;
 
 pub(super) use rows::changes;
 
-pub use types::{Counts, InstanceFilter, InstanceUpdate, NewInstance, Ownership, Remains};
+pub use types::{Counts, InstanceFilter, InstanceUpdate, Located, NewInstance, Ownership, Remains};
 
 use super::entity::instance::{Column, Entity};
 use super::entity::{chat, contact, message, sink};
 use super::pools::Pools;
 use super::{Error, sinks};
-use crate::domain::{Fence, Instance, InstanceId, InstanceName, NodeId, Sink};
+use crate::domain::{Instance, InstanceId, InstanceName, Sink};
 
 /// Queries over the instances.
 #[derive(Clone)]
@@ -80,12 +81,12 @@ impl Instances {
         self.one(Column::TokenHash.eq(hash)).await
     }
 
-    /// The instances of a client name, by name.
+    /// Some instances by their ids, by name; absent ones are left out.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn all_of_client(&self, client_name: &str) -> Result<Vec<Instance>, Error> {
-        self.many(alive().filter(Column::ClientName.eq(client_name))).await
+    pub async fn all_by_ids(&self, ids: &[InstanceId]) -> Result<Vec<Instance>, Error> {
+        self.many(alive().filter(one_of(Column::Id, ids))).await
     }
 
     /// The matching instances of all client names, by name.
@@ -108,28 +109,6 @@ impl Instances {
             some = some.filter(Condition::any().add(Column::Number.eq(number)).add(Column::OwnerJid.eq(jid)));
         }
         self.many(some).await
-    }
-
-    /// Who has which instance of a client name.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn all_owners(&self, client_name: &str) -> Result<Vec<Ownership>, Error> {
-        let rows = alive().filter(Column::ClientName.eq(client_name)).order_by_asc(Column::Name);
-        let rows: Vec<rows::OwnershipRow> = rows
-            .select_only()
-            .columns([
-                Column::Id,
-                Column::Name,
-                Column::ClientName,
-                Column::OwnerNode,
-                Column::Fence,
-                Column::Paired,
-            ])
-            .into_tuple()
-            .all(self.pools.read())
-            .await?;
-        rows.into_iter().map(rows::ownership).collect()
     }
 
     /// How much some instances have on record, in three queries. Every id asked for has an entry.
@@ -173,44 +152,6 @@ impl Instances {
         let names = alive().select_only().column(Column::ClientName).distinct();
         let names = names.order_by_asc(Column::ClientName).into_tuple();
         Ok(names.all(self.pools.read()).await?)
-    }
-
-    /// Makes a node the owner if nobody claimed the instance since `expected`; answers with the
-    /// new claim.
-    ///
-    /// # Errors
-    /// [`Error::Fenced`] when somebody did, [`Error::NotFound`] for an absent or deleted instance,
-    /// [`Error::Unavailable`].
-    pub async fn claim(&self, id: InstanceId, node: &NodeId, expected: Fence) -> Result<Fence, Error> {
-        let claim = Fence(expected.0 + 1);
-        let row = Entity::update_many()
-            .col_expr(Column::Fence, Expr::value(claim.0))
-            .col_expr(Column::OwnerNode, Expr::value(Some(node.0.clone())))
-            .filter(Column::Id.eq(id.0))
-            .filter(Column::Fence.eq(expected.0))
-            .filter(Column::DeletedAt.is_null());
-        if row.exec(self.pools.write()).await?.rows_affected == 1 {
-            return Ok(claim);
-        }
-        match self.by_id(id).await? {
-            Some(_) => Err(Error::Fenced),
-            None => Err(Error::NotFound),
-        }
-    }
-
-    /// Gives an instance up under a claim, which stays the newest one. Answers whether the claim
-    /// was still the newest.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn release(&self, id: InstanceId, claim: Fence) -> Result<bool, Error> {
-        let row = Entity::update_many()
-            .col_expr(Column::OwnerNode, Expr::value(None::<String>))
-            .filter(Column::Id.eq(id.0))
-            .filter(Column::Fence.eq(claim.0))
-            .filter(Column::OwnerNode.is_not_null())
-            .filter(Column::DeletedAt.is_null());
-        Ok(row.exec(self.pools.write()).await?.rows_affected == 1)
     }
 
     /// Changes an instance, whoever owns it. A running instance's own changes go through the

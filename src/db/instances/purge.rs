@@ -29,7 +29,8 @@ pub(super) async fn next(pools: &Pools, chunk: u64) -> Result<bool, Error> {
     left -= expired_records(pools, left).await?;
     // Oldest deletions first, so that every deleted instance is reached in the end.
     for (id, deleted_at) in deleted(pools).await? {
-        let over = deleted_at < pools.now() - GRACE || outbox_is_empty(pools, id).await?;
+        let age = pools.now() - deleted_at;
+        let over = age > GRACE || (age >= pools.keep_deleted && outbox_is_empty(pools, id).await?);
         let tables = &TABLES[..if over { TABLES.len() } else { TABLES.len() - DELIVERY }];
         for (table, key) in tables {
             left -= remove(pools, table, &[key], id, left).await?;

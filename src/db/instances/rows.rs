@@ -3,7 +3,7 @@
 use sea_orm::ActiveValue::{NotSet, Set};
 use uuid::Uuid;
 
-use super::{InstanceUpdate, NewInstance, Ownership};
+use super::{InstanceUpdate, Located, NewInstance, Ownership};
 use crate::db::Error;
 use crate::db::entity::instance::{ActiveModel, Model};
 use crate::db::error::Cause;
@@ -11,18 +11,31 @@ use crate::domain::instance::Disconnection;
 use crate::domain::{ConnectionState, Fence, Instance, InstanceId, InstanceName, NodeId, Settings};
 
 /// The columns of an [`Ownership`], in its order.
-pub(super) type OwnershipRow = (Uuid, Option<String>, String, Option<String>, i64, bool);
+pub(super) type OwnershipRow = (Uuid, Option<String>, String, Option<String>, Option<String>, i64, bool);
 
 pub(super) fn ownership(row: OwnershipRow) -> Result<Ownership, Error> {
-    let (id, stored_name, client_name, owner, fence, paired) = row;
+    let (id, stored_name, client_name, owner, pinned, fence, paired) = row;
     Ok(Ownership {
         id: InstanceId(id),
         name: name(stored_name)?,
         client_name,
         owner: owner.map(NodeId),
+        pinned: pinned.map(NodeId),
         fence: Fence(fence),
         paired,
     })
+}
+
+/// The columns of a [`Located`], in its order.
+pub(super) type LocatedRow = (Uuid, Option<String>, String, Option<String>, Option<String>);
+
+pub(super) fn located(row: LocatedRow) -> Result<Located, Error> {
+    let (id, stored_name, client_name, owner, token_hash) = row;
+    let mut hash = [0; 32];
+    hex::decode_to_slice(token_hash.unwrap_or_default(), &mut hash)
+        .map_err(|error| Error::Failed(Cause::new(error)))?;
+    let (id, owner) = (InstanceId(id), owner.map(NodeId));
+    Ok(Located { id, name: name(stored_name)?, client_name, owner, token_hash: hash })
 }
 
 pub(super) fn new(new: &NewInstance, now: i64) -> Result<ActiveModel, Error> {
@@ -46,12 +59,13 @@ pub(super) fn new(new: &NewInstance, now: i64) -> Result<ActiveModel, Error> {
         disconnection_object: Set(None),
         disconnection_at: Set(None),
         settings: Set(settings_text(&new.settings)?),
-        owner_node: Set(None),
-        fence: Set(0),
+        owner_node: Set(new.owner.as_ref().map(|node| node.0.clone())),
+        fence: Set(i64::from(new.owner.is_some())),
         event_sequence: Set(0),
         created_at: Set(now),
         updated_at: Set(now),
         deleted_at: Set(None),
+        pinned_node: Set(None),
     })
 }
 

@@ -24,6 +24,8 @@ pub struct NewInstance {
     pub business_id: Option<String>,
     /// State at first.
     pub state: ConnectionState,
+    /// The node that claims it with the same step; others would take one without an owner.
+    pub owner: Option<NodeId>,
     /// Behaviour chosen by the tenant.
     pub settings: Settings,
 }
@@ -86,10 +88,27 @@ pub struct Ownership {
     pub client_name: String,
     /// The node that claimed it last and did not release it.
     pub owner: Option<NodeId>,
+    /// The node that an operator wants it on.
+    pub pinned: Option<NodeId>,
     /// Newest claim.
     pub fence: Fence,
     /// Whether a device is linked.
     pub paired: bool,
+}
+
+/// Where an instance is and whose key opens it, for those who route to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Located {
+    /// The instance.
+    pub id: InstanceId,
+    /// Its name.
+    pub name: InstanceName,
+    /// Its client name.
+    pub client_name: String,
+    /// The node that claimed it last and did not release it.
+    pub owner: Option<NodeId>,
+    /// SHA-256 of its token.
+    pub token_hash: [u8; 32],
 }
 
 /// What is known of an instance that may be deleted.

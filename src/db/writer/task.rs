@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use futures::FutureExt;
-use metrics::histogram;
+use metrics::{counter, histogram};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,8 @@ use super::{Outcome, Unit, check};
 use crate::db::error::Cause;
 use crate::db::pools::Pools;
 use crate::db::{Error, Options, OutboxRow};
-use crate::telemetry::metrics::{COMMIT_BATCH_SIZE, COMMIT_DURATION};
+use crate::telemetry::Outage;
+use crate::telemetry::metrics::{COMMIT_BATCH_SIZE, COMMIT_DURATION, FENCE_REJECTIONS};
 
 /// How long an unavailable database is tried again before the units fail.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -34,6 +35,7 @@ pub struct Task {
     pools: Pools,
     linger: Duration,
     batch: usize,
+    outage: Outage,
 }
 
 type Done = oneshot::Sender<Result<Outcome, Error>>;
@@ -45,7 +47,14 @@ impl Task {
         pools: Pools,
         options: &Options,
     ) -> Self {
-        Self { queue, observers, pools, linger: options.linger, batch: options.batch.max(1) }
+        Self {
+            queue,
+            observers,
+            pools,
+            linger: options.linger,
+            batch: options.batch.max(1),
+            outage: Outage::new(),
+        }
     }
 
     /// Writes until the token is cancelled; then takes no more units, writes those that are queued
@@ -114,9 +123,16 @@ impl Task {
         let mut ranges: Vec<Range<usize>> = vec![whole];
         while let Some(range) = ranges.pop() {
             match self.write(&units[range.clone()]).await {
-                Ok(committed) => self.publish(committed, &mut done[range]),
+                Ok(committed) => {
+                    if self.outage.ends() {
+                        tracing::info!("can write again");
+                    }
+                    self.publish(committed, &mut done[range]);
+                }
                 Err(error) if error.is_unavailable() => {
-                    tracing::error!(%error, cause = ?error, units = units.len() - range.start, "cannot write");
+                    if self.outage.begins() {
+                        tracing::error!(%error, cause = ?error, units = units.len() - range.start, "cannot write");
+                    }
                     // Later units must not overtake these.
                     return fail(&mut done[range.start..], &error);
                 }
@@ -179,6 +195,9 @@ impl Task {
             self.tell(&committed.rows);
         }
         for (done, outcome) in done.iter_mut().zip(committed.outcomes) {
+            if matches!(outcome, Err(Error::Fenced)) {
+                counter!(FENCE_REJECTIONS).increment(1);
+            }
             if let Some(done) = done.take() {
                 // A caller that does not wait any more has its unit written all the same.
                 let _ = done.send(outcome);

@@ -59,7 +59,7 @@ pub async fn handle(
     state: web::Data<State>,
     Valid(body): Valid<Key>,
 ) -> Result<HttpResponse, Error> {
-    let working = instance.work()?;
+    let working = instance.work().await?;
     let key = body.whole(&instance).await?;
     let composed = working.messages().compose_delete(&key).await;
     let prepared = composed.map_err(|error| instance.explain(error))?;

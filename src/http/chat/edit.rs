@@ -79,7 +79,7 @@ pub async fn handle(
     state: web::Data<State>,
     Valid(body): Valid<EditMessage>,
 ) -> Result<HttpResponse, Error> {
-    let working = instance.work()?;
+    let working = instance.work().await?;
     let refused = |text: &str| Error::Invalid(text.to_owned());
     let stored = body.key.stored(&instance).await?.ok_or_else(|| refused("Message not compatible"))?;
     if !stored.key.from_me {

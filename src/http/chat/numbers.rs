@@ -55,7 +55,7 @@ pub async fn handle(
     state: web::Data<State>,
     Valid(body): Valid<Numbers>,
 ) -> Result<HttpResponse, Error> {
-    let working = instance.work()?;
+    let working = instance.work().await?;
     let parsed: Vec<Option<Jid>> = body.numbers.iter().map(|text| Jid::parse(text).ok()).collect();
     let is_phone = |jid: &&Jid| jid.kind() == JidKind::Phone;
     let phones: Vec<Jid> = parsed.iter().flatten().filter(is_phone).cloned().collect();

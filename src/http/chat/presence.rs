@@ -50,7 +50,7 @@ pub async fn handle(
     instance: LocalInstance,
     Valid(body): Valid<SendPresence>,
 ) -> Result<HttpResponse, Error> {
-    let working = instance.work()?;
+    let working = instance.work().await?;
     let presence = working.presence()?;
     let delay = Duration::from_millis(body.delay);
     let told = match body.presence.as_str() {

@@ -59,7 +59,7 @@ async fn reset(instance: &LocalInstance, keys: &[MessageKey]) -> Result<(), Erro
 
 /// Tells the senders that their messages were read.
 pub async fn handle(instance: LocalInstance, Valid(body): Valid<MarkRead>) -> Result<HttpResponse, Error> {
-    let working = instance.work()?;
+    let working = instance.work().await?;
     let mut keys = Vec::with_capacity(body.read_messages.len());
     for key in body.read_messages.iter().filter(|key| !key.from_me) {
         keys.push(key.whole(&instance).await?);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::future::{Ready, ready};
 use std::ops::Deref;
+use std::time::Duration;
 
 use actix_web::{FromRequest, HttpRequest, dev};
 
@@ -10,6 +11,9 @@ use super::key::{caller, state};
 use crate::auth::{self, Denied};
 use crate::http::{Error, path};
 use crate::instance::{self, Handle, Working};
+
+/// How long a request waits for the connection of an instance that was just taken over.
+const RESUMPTION: Duration = Duration::from_secs(8);
 
 /// An instance of this node that the caller may use. The path names it; nothing else does.
 pub struct LocalInstance {
@@ -22,12 +26,12 @@ impl LocalInstance {
         Error::of_instance(error.into(), self.handle.name().as_str())
     }
 
-    /// Leave to work with the connection.
+    /// Leave to work with the connection; one that moved here a moment ago is waited for.
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Unavailable`].
-    pub fn work(&self) -> Result<Working, Error> {
-        self.handle.enter().map_err(|error| self.explain(error))
+    pub async fn work(&self) -> Result<Working, Error> {
+        self.handle.enter_soon(RESUMPTION).await.map_err(|error| self.explain(error))
     }
 }
 

@@ -2,10 +2,13 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::http::header::{AUTHORIZATION, HeaderName};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpRequest, dev, web};
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
 
 use crate::auth::{self, Principal};
+use crate::cluster::SECRET_HEADER;
 use crate::http::{Error, State};
 
 /// The header of the key; header names have no letter case.
@@ -22,8 +25,8 @@ pub(super) fn state(request: &HttpRequest) -> Result<&State, Error> {
     request.app_data::<web::Data<State>>().map(|data| &***data).ok_or(Error::Internal)
 }
 
-fn presented(request: &HttpRequest) -> Option<&[u8]> {
-    let headers = request.headers();
+/// The key that a request carries.
+pub(in crate::http) fn presented(headers: &HeaderMap) -> Option<&[u8]> {
     if let Some(key) = headers.get(&APIKEY) {
         return Some(key.as_bytes()).filter(|key| !key.is_empty());
     }
@@ -37,7 +40,7 @@ fn presented(request: &HttpRequest) -> Option<&[u8]> {
 /// [`Error::Unavailable`] for an unknown key while instances are being loaded: it may be the token
 /// of one of them.
 pub(super) fn caller(request: &HttpRequest, state: &State) -> Result<Option<Principal>, Error> {
-    let Some(key) = presented(request) else { return Ok(None) };
+    let Some(key) = presented(request.headers()) else { return Ok(None) };
     let hash = auth::hash(key);
     if state.keys.is_global(&hash) {
         return Ok(Some(Principal::Global));
@@ -65,10 +68,43 @@ impl FromRequest for GlobalKey {
 
 impl FromRequest for AnyKey {
     type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
+        let request = request.clone();
+        let known = async move {
+            let state = state(&request)?;
+            match caller(&request, state) {
+                // It may be the token of an instance of another node.
+                Ok(None) if !state.cluster.is_alone() => elsewhere(&request, state).await?,
+                here => here?,
+            }
+            .map(Self)
+            .ok_or(Error::Unauthorized)
+        };
+        known.boxed_local()
+    }
+}
+
+async fn elsewhere(request: &HttpRequest, state: &State) -> Result<Option<Principal>, Error> {
+    let Some(key) = presented(request.headers()) else { return Ok(None) };
+    let found = state.cluster.lookup().by_token(&auth::hash(key)).await?;
+    Ok(found.map(|found| Principal::Instance(found.id)))
+}
+
+/// Another node of the cluster, or the proxy before it.
+pub struct PeerKey(());
+
+impl FromRequest for PeerKey {
+    type Error = Error;
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let known = || caller(request, state(request)?)?.map(Self).ok_or(Error::Unauthorized);
-        ready(known())
+        let peer = || {
+            let peers = state(request)?.cluster.peers().ok_or(Error::Unauthorized)?;
+            let secret = request.headers().get(SECRET_HEADER).ok_or(Error::Unauthorized)?;
+            if peers.is_peer(secret.as_bytes()) { Ok(Self(())) } else { Err(Error::Unauthorized) }
+        };
+        ready(peer())
     }
 }

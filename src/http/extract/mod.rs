@@ -10,6 +10,7 @@ mod valid;
 
 pub use idempotency::IdempotencyKey;
 pub use instance::LocalInstance;
-pub use key::{AnyKey, GlobalKey};
+pub(super) use key::presented;
+pub use key::{AnyKey, GlobalKey, PeerKey};
 pub use query::Query;
 pub use valid::{Input, Valid};

@@ -9,6 +9,7 @@ use super::connect::{PATIENCE, digits};
 use super::created::shown;
 use crate::auth;
 use crate::domain::{InstanceName, SinkKind};
+use crate::http::cluster::checked;
 use crate::http::extract::{GlobalKey, Input, Valid};
 use crate::http::fields::Fields;
 use crate::http::settings::SetSettings;
@@ -28,6 +29,8 @@ const TOKEN: std::ops::RangeInclusive<usize> = 8..=255;
 pub struct Create {
     /// 1 to 100 characters: letters and digits of any script, space and `- _ . @ +`.
     instance_name: String,
+    /// Whose nodes load it; those of the node that is asked, when absent.
+    client_name: Option<String>,
     /// The provider; `WHATSAPP-BAILEYS` when absent.
     integration: Option<String>,
     /// The instance's key, 8 characters or more; made when absent.
@@ -69,6 +72,7 @@ impl Input for Create {
             webhook,
             rabbitmq: feed("rabbitmq"),
             websocket: feed("websocket"),
+            client_name: filled("clientName"),
             instance_name: fields.required_text("instanceName")?,
         };
         Some(create)
@@ -90,6 +94,11 @@ impl Create {
     fn into_new(self, state: &State) -> Result<New, Error> {
         let name: InstanceName =
             self.instance_name.parse().map_err(|error| Error::Invalid(format!("{error}")))?;
+        self.client_name.as_deref().map_or(Ok(()), |name| checked("clientName", name))?;
+        // Of another client name, a node of that one is asked before this is reached.
+        if self.client_name.as_ref().is_some_and(|name| *name != state.public.client_name) {
+            return Err(Error::Invalid("clientName is not that of this node".to_owned()));
+        }
         let now = state.clock.now_ms();
         let sinks = [
             self.webhook.as_ref().map(|webhook| webhook.row(now)),
@@ -98,8 +107,8 @@ impl Create {
         ];
         Ok(New {
             name,
-            client_name: None,
             token: self.token(state)?,
+            client_name: self.client_name,
             integration: self.integration.unwrap_or_else(|| WHATSAPP_WEB.to_owned()),
             number: self.number.as_deref().map(digits).transpose()?,
             business_id: self.business_id,

@@ -22,8 +22,11 @@ fn filter(query: &Query) -> Result<InstanceFilter, Error> {
 }
 
 /// What a token sees: its own instance, whatever else it asks for.
-fn own(id: InstanceId, filter: InstanceFilter, state: &State) -> Result<InstanceFilter, Error> {
-    let own_name = state.registry.by_id(id).map(|handle| handle.name().clone());
+async fn own(id: InstanceId, filter: InstanceFilter, state: &State) -> Result<InstanceFilter, Error> {
+    let own_name = match state.registry.by_id(id) {
+        Some(handle) => Some(handle.name().clone()),
+        None => state.database.instances().by_id(id).await?.map(|row| row.name),
+    };
     let other_name = filter.name.is_some() && filter.name != own_name;
     if other_name || filter.id.is_some_and(|asked| asked != id) {
         return Err(Error::Forbidden);
@@ -38,8 +41,11 @@ pub async fn handle(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Error> {
     let filter = match caller {
-        Principal::Global => filter(&query)?,
-        Principal::Instance(id) => own(id, filter(&query).map_err(|_| Error::Forbidden)?, &state)?,
+        // Several client names share a database and not their instances.
+        Principal::Global => {
+            InstanceFilter { client_name: Some(state.public.client_name.clone()), ..filter(&query)? }
+        }
+        Principal::Instance(id) => own(id, filter(&query).map_err(|_| Error::Forbidden)?, &state).await?,
     };
     let rows = state.database.instances().all(&filter).await?;
     if rows.is_empty() && (filter.name.is_some() || filter.id.is_some()) {

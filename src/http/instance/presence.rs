@@ -27,7 +27,7 @@ impl Input for SetPresence {
 
 /// Shows the account as online, or not.
 pub async fn handle(instance: LocalInstance, Valid(body): Valid<SetPresence>) -> Result<HttpResponse, Error> {
-    let working = instance.work()?;
+    let working = instance.work().await?;
     let online = body.presence == "available";
     working.presence()?.online(online).await.map_err(|error| instance.explain(error))?;
     Ok(HttpResponse::Created().json(json!({"presence": body.presence})))

@@ -131,7 +131,7 @@ impl Common {
         state: &State,
     ) -> Result<(Working, Jid), Error> {
         state.rates.charge(instance.id()).map_err(Error::TooMany)?;
-        let working = instance.work()?;
+        let working = instance.work().await?;
         let Some(numbers) = working.numbers().ok().filter(|_| self.number.kind() == JidKind::Phone) else {
             return Ok((working, self.number.clone()));
         };

@@ -118,3 +118,21 @@ async fn an_instance_is_deleted_by_its_own_token() {
     assert_eq!(node.ask_as(&token, "GET", "/instance/connectionState/acme", Value::Null).await.status, 401);
     assert_eq!(node.ask("GET", "/instance/connectionState/acme", Value::Null).await.status, 404);
 }
+
+#[actix_web::test]
+async fn names_that_the_columns_cannot_hold_are_refused() {
+    let node = Node::start().await;
+    node.create("acme").await;
+    let elsewhere = json!({"instanceName": "other", "clientName": "elsewhere"});
+    assert_eq!(node.ask("POST", "/instance/create", elsewhere).await.status, 400);
+    for wrong in ["x".repeat(101), "a\u{0}b".to_owned()] {
+        for (path, body) in [
+            ("/instance/create", json!({"instanceName": "other", "clientName": wrong})),
+            ("/cluster/move/acme", json!({"clientName": wrong})),
+            ("/cluster/pin/acme", json!({"node": wrong})),
+        ] {
+            assert_eq!(node.ask("POST", path, body).await.status, 400, "{path}");
+        }
+    }
+    assert_eq!(node.state.registry.all().len(), 1);
+}

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Keys;
 use crate::channel::{self, *};
 use crate::clock::ManualClock;
+use crate::cluster::{self, Me, Solo};
 use crate::config::{Config, Environment};
 use crate::db::{Database, Options, Target};
 use crate::domain::{Fence, InstanceId, Jid, MessageKey, NodeId};
@@ -21,7 +22,7 @@ use crate::events::GlobalSinks;
 use crate::http::path::Index;
 use crate::http::routes::TABLE;
 use crate::http::{Public, State, server};
-use crate::instance::{Deps, Registry};
+use crate::instance::{Deps, Lease, Registry};
 use crate::lifecycle::Lifecycle;
 use crate::limits::Rates;
 
@@ -199,7 +200,7 @@ impl Node {
     /// With these variables beside the usual ones.
     pub(super) async fn with(variables: &[(&str, &str)]) -> Self {
         let node = Self::starting(variables).await;
-        node.state.registry.load().await.unwrap();
+        load(&node.state.registry, &node.state.database).await;
         node
     }
 
@@ -226,6 +227,8 @@ impl Node {
             global: Arc::new(GlobalSinks::default()),
             clock: clock.shared(),
             lifecycle: lifecycle.handle(),
+            claimed: Arc::new(|_| ()),
+            lease: Lease::endless(),
         };
         let options = crate::instance::Options {
             node: NodeId("node".into()),
@@ -240,8 +243,21 @@ impl Node {
             proxy: None,
         };
         let registry = Registry::new(options.clone(), deps.clone());
+        let me =
+            Me { id: NodeId("node".into()), client_name: "clients".into(), url: String::new(), weight: 1 };
+        let roll = Arc::new(Solo::new(me.clone()));
+        let alone = cluster::Options {
+            me,
+            ttl: Duration::from_secs(5),
+            heartbeat: Duration::from_secs(1),
+            moves_per_second: 0,
+            regions: Vec::new(),
+        };
+        let (_, _, cluster) = cluster::join(alone, roll, None, (&registry, &database, &deps.lease));
         let state = State {
             registry,
+            cluster,
+            body_bytes: 1 << 20,
             database,
             keys: Keys::new(GLOBAL),
             expose_tokens: config.auth.expose_in_fetch_instances,
@@ -263,7 +279,7 @@ impl Node {
     /// The instances as a restarted node loads them.
     pub(super) async fn reloaded(&self) -> Registry {
         let registry = Registry::new(self.options.clone(), self.deps.clone());
-        registry.load().await.unwrap();
+        load(&registry, &self.state.database).await;
         registry
     }
 
@@ -302,6 +318,13 @@ impl Node {
         assert_eq!(answer.json()["instance"]["state"], "open", "{}", answer.text);
         token
     }
+}
+
+/// Claims every instance, as a node does when it starts.
+async fn load(registry: &Registry, database: &Database) {
+    let owners = database.instances().all_owners("clients").await.unwrap();
+    registry.claim(owners.iter().map(|row| (row.id, row.fence)).collect()).await.unwrap();
+    registry.finish_loading().await;
 }
 
 pub(super) fn request(method: &str, path: &str) -> TestRequest {

@@ -39,8 +39,13 @@ pub async fn an_instance_is_found_by_all_its_names(world: &World) {
     // Names are case-sensitive on every database.
     let upper = new.name.as_str().to_uppercase().parse().unwrap();
     assert_eq!(instances.by_name(&upper).await.unwrap(), None);
-    assert!(instances.all_of_client("east").await.unwrap().contains(&made));
-    assert!(instances.all_of_client("west").await.unwrap().is_empty());
+    let of = |client_name: &str| InstanceFilter {
+        client_name: Some(client_name.into()),
+        ..InstanceFilter::default()
+    };
+    assert!(instances.all(&of("east")).await.unwrap().contains(&made));
+    assert!(instances.all(&of("west")).await.unwrap().is_empty());
+    assert_eq!(instances.all_by_ids(&[made.id]).await.unwrap(), std::slice::from_ref(&made));
     assert_eq!(instances.all_client_names().await.unwrap(), ["east"]);
     for filter in [
         InstanceFilter { name: Some(new.name.clone()), ..InstanceFilter::default() },

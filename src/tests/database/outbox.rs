@@ -72,3 +72,49 @@ pub async fn a_dead_letter_comes_back(world: &World) {
     assert_eq!(letters.remove(&ids).await.unwrap(), 1);
     assert_eq!(letters.count().await.unwrap(), 0);
 }
+
+pub async fn rows_of_some_instances_are_read_from_the_beginning(world: &World) {
+    let outbox = world.db.outbox();
+    let sinks = ["relay-one", "relay-two"];
+    let [one, two, other] = [world.instance().await, world.instance().await, world.instance().await];
+    assert!(outbox.instances_waiting(&sinks).await.unwrap().is_empty());
+    for id in [one, two, other, one] {
+        let Routed { event, .. } = event(EventKind::Call);
+        world.write(id, vec![Write::Event(Routed { event, sinks: sinks.to_vec() })]).await;
+    }
+    let mut waiting = outbox.instances_waiting(&sinks).await.unwrap();
+    waiting.sort();
+    let mut all = vec![one, two, other];
+    all.sort();
+    assert_eq!(waiting, all);
+    let page = outbox.page_of_instances(&[one, two], &sinks, 5).await.unwrap();
+    assert_eq!(page.iter().map(|row| row.instance).collect::<Vec<_>>(), [one, one, two, two, one]);
+    assert!(page.is_sorted_by_key(|row| row.id));
+    let ids: Vec<i64> = page.iter().map(|row| row.id).collect();
+    outbox.delete(&ids).await.unwrap();
+    let rest = outbox.page_of_instances(&[one, two], &sinks[1..], 5).await.unwrap();
+    assert_eq!(rest.iter().map(|row| (row.instance, row.sequence)).collect::<Vec<_>>(), [(one, 2)]);
+    assert!(outbox.page_of_instances(&[], &sinks, 5).await.unwrap().is_empty());
+    let left = outbox.page_of_instances(&all, &sinks, 9).await.unwrap();
+    outbox.delete(&left.iter().map(|row| row.id).collect::<Vec<_>>()).await.unwrap();
+}
+
+pub async fn a_dead_letter_may_come_twice_from_elsewhere(world: &World) {
+    let id = world.instance().await;
+    world.write(id, vec![Write::Event(event(EventKind::Call))]).await;
+    let row = world.outbox_of(id).await.remove(0);
+    world.db.outbox().delete(&[row.id]).await.unwrap();
+    let letters = world.db.instance(id).dead_letters();
+    for attempts in [9, 10] {
+        let failure = Failure { target: "https://example.com".to_owned(), attempts, ..Failure::default() };
+        letters.insert(&row, &failure).await.unwrap();
+    }
+    let list = letters.list(10, 0).await.unwrap();
+    assert_eq!((list.len(), list[0].failure.attempts, list[0].event.id), (1, 10, row.event.id));
+    assert_eq!(list[0].event.data.get(), row.event.data.get());
+    assert_eq!(letters.redrive(&[list[0].id]).await.unwrap(), 1);
+    let back = world.outbox_of(id).await.remove(0);
+    assert_eq!((back.event.id, back.sequence, back.sink), (row.event.id, row.sequence, row.sink.clone()));
+    let nobody = world.db.instance(waggle::domain::InstanceId::random()).dead_letters();
+    assert!(matches!(nobody.insert(&row, &Failure::default()).await, Err(Error::NotFound)));
+}

@@ -87,6 +87,7 @@ impl World {
             number: Some(format!("55119{number:08}")),
             business_id: None,
             state: ConnectionState::Close,
+            owner: None,
             settings: Settings::default(),
         }
     }

@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use wa_sim::History;
 use wa_sim::load::Options;
+use wa_sim::load::cluster::Own;
 use wa_sim::load::report::Report;
-use wa_sim::load::run::{NodesAt, Setup, SimulatorAt, run};
+use wa_sim::load::run::run;
 use wa_sim::load::scenario::burst::Burst;
 use wa_sim::load::scenario::noisy_neighbour::NoisyNeighbour;
 use wa_sim::load::scenario::ramp::Ramp;
 use wa_sim::load::scenario::reconnect_storm::ReconnectStorm;
+use wa_sim::load::scenario::rolling::Rolling;
 use wa_sim::load::scenario::steady::Steady;
 use wa_sim::load::scenario::takeover::Takeover;
 use wa_sim::load::scenario::talk::Talk;
 use wa_sim::load::scenario::{Rates, Scenario, Time};
+use wa_sim::load::setup::{NodesAt, Setup, SimulatorAt};
 
 use crate::support::{KEY, Node, simulator};
 
@@ -23,11 +26,11 @@ fn setup(options: Options) -> Setup {
     let binary = Some(PathBuf::from(env!("CARGO_BIN_EXE_waggle")));
     let environment = vec![("WEBHOOK_RETRY_INITIAL_DELAY_SECONDS".to_owned(), "1".to_owned())];
     let settle = Duration::ZERO;
-    Setup::new(NodesAt::Own { binary, environment }, Options { settle, ..options })
+    Setup::new(NodesAt::Own(Own { binary, environment, ..Own::default() }), Options { settle, ..options })
 }
 
 fn rates(rate: f64) -> Rates {
-    Rates { rate_in: rate, rate_out: rate, kinds: vec![wa_sim::load::Kind::Text] }
+    Rates { rate_in: rate, rate_out: rate }
 }
 
 fn time(seconds: u64) -> Time {
@@ -59,6 +62,28 @@ async fn a_steady_load_arrives_once_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_message_is_told_and_counted() {
+    let kinds = "text=4,image=2,video=1,location=1,contact=1,poll=1".parse().unwrap();
+    let setup = setup(Options { instances: 2, kinds, ..Options::default() });
+    let scenario = Scenario::Burst(Burst { messages_in: 100, messages_out: 0 });
+    let report = run(setup, &scenario).await.unwrap();
+    assert!(report.succeeded(), "{}", report.table());
+    is(&report, "received", 102.0);
+    // Each of the two writers has fifty turns; the texts that warm the streams are two more.
+    for (kind, count) in [
+        ("text", 42.0),
+        ("image", 20.0),
+        ("video", 10.0),
+        ("location", 10.0),
+        ("contact", 10.0),
+        ("poll", 10.0),
+    ] {
+        is(&report, &format!("received-{kind}"), count);
+    }
+    assert!(report.html().unwrap().contains("contacts wrote text=4,image=2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_arrive_is_called_lost() {
     let silence = Duration::from_millis(500);
     let mut setup = setup(Options { instances: 2, silence, ..Options::default() });
@@ -81,6 +106,8 @@ async fn a_killed_node_comes_back_and_nothing_is_lost() {
         kill_after: Some(Duration::from_secs(2)),
         kill_pid: None,
         graceful: false,
+        freeze: None,
+        restart: false,
         down: Duration::ZERO,
     };
     let report = run(setup, &Scenario::Takeover(takeover)).await.unwrap();
@@ -89,6 +116,47 @@ async fn a_killed_node_comes_back_and_nothing_is_lost() {
     is(&report, "received", 183.0);
     assert_eq!(report.get("sent").unwrap() + report.get("unknown").unwrap(), 183.0, "{}", report.table());
     assert!(report.get("reconnect-max").unwrap() > 0.0 && report.get("unavailable").unwrap() > 0.0);
+    is(&report, "replaced", 0.0);
+    is(&report, "moved", 3.0);
+    assert!(report.get("gap-p50").unwrap() > 0.0, "{}", report.table());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_node_goes_on_where_it_was() {
+    let setup = setup(Options { instances: 2, idempotent: true, ..Options::default() });
+    let takeover = Takeover {
+        rates: rates(20.0),
+        time: time(4),
+        kill_after: Some(Duration::from_secs(1)),
+        kill_pid: None,
+        graceful: false,
+        freeze: Some(Duration::from_secs(1)),
+        restart: false,
+        down: Duration::ZERO,
+    };
+    let report = run(setup, &Scenario::Takeover(takeover)).await.unwrap();
+    assert!(report.succeeded(), "{}", report.table());
+    for (name, value) in [("replaced", 0.0), ("replaced-frozen", 0.0), ("moved", 0.0), ("received", 82.0)] {
+        is(&report, name, value);
+    }
+    assert!(report.get("unavailable").unwrap() > 0.9, "{}", report.table());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolling_restart_of_one_node_is_felt_and_loses_nothing() {
+    // Some sample is to fall into the time before the restart, after which memory begins anew.
+    let sample = Duration::from_millis(50);
+    let setup = setup(Options { instances: 2, idempotent: true, sample, ..Options::default() });
+    let rolling = Rolling { rates: rates(20.0), down: Duration::ZERO, calm: Duration::from_millis(500) };
+    let report = run(setup, &Scenario::Rolling(rolling)).await.unwrap();
+    assert!(report.succeeded(), "{}", report.table());
+    is(&report, "moved", 2.0);
+    for name in ["gap-max", "rolled-after", "stopped-after", "ready-after", "server-errors"] {
+        assert!(report.get(name).is_some(), "{name} is not in\n{}", report.table());
+    }
+    let instances = report.samples.iter().filter(|sample| sample.instances == 2);
+    assert!(instances.clone().any(|sample| sample.cpu_per_instance.is_some_and(|cpu| cpu > 0.0)));
+    assert!(instances.clone().any(|sample| sample.rss_kib_per_instance.is_some_and(|kib| kib > 0.0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -146,6 +214,8 @@ async fn running_nodes_and_a_running_simulator_are_loaded_and_left_as_they_were(
         kill_after: None,
         kill_pid: None,
         graceful: true,
+        freeze: None,
+        restart: false,
         down: Duration::ZERO,
     };
     let nobody = NodesAt::Running { endpoints: Vec::new(), key: String::new(), pids: Vec::new() };

@@ -1,4 +1,5 @@
 //! A node of the test's own, and what talks to it.
+#![allow(dead_code, reason = "not every test needs every way to ask")]
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -85,7 +86,7 @@ impl Node {
         };
         let options = net::Options { egress: Egress::open(), trust, ..net::Options::default() };
         let client = net::Client::new(options).unwrap();
-        let child = spawn(&environment, &log);
+        let child = spawn(None, &environment, &log);
         let node = Self { child, port, scheme, environment, log, _folder: folder, client };
         node.ready().await;
         node
@@ -111,6 +112,16 @@ impl Node {
         format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The id of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL, at once.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -126,7 +137,7 @@ impl Node {
 
     /// Starts the binary again on the same folder and port.
     pub async fn start_again(&mut self) {
-        self.child = spawn(&self.environment, &self.log);
+        self.child = spawn(None, &self.environment, &self.log);
         self.ready().await;
     }
 
@@ -223,9 +234,83 @@ fn own_certificate(path: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_file(path).unwrap()
 }
 
-fn spawn(environment: &[(String, String)], log: &PathBuf) -> Child {
+/// `waggle worker` in the environment and the data folder of a node.
+pub struct Worker {
+    child: Child,
+    port: u16,
+    environment: Vec<(String, String)>,
+    log: PathBuf,
+    client: net::Client,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the worker's log\n{}", std::fs::read_to_string(&self.log).unwrap_or_default());
+        }
+    }
+}
+
+impl Worker {
+    /// Waits until it is ready.
+    pub async fn start(node: &Node) -> Self {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let mut environment = node.environment.clone();
+        environment.retain(|(name, _)| name != "SERVER_PORT");
+        environment.push(("SERVER_PORT".to_owned(), port.to_string()));
+        let log = node.log.with_file_name(format!("worker-{port}"));
+        let child = spawn(Some("worker"), &environment, &log);
+        let worker = Self { child, port, environment, log, client: node.client.clone() };
+        eventually("the worker is ready", async || worker.get("/health/ready").await).await;
+        worker
+    }
+
+    /// The body of a page that answers 200.
+    pub async fn get(&self, path: &str) -> Option<String> {
+        let url = Url::parse(&format!("http://127.0.0.1:{}{path}", self.port)).unwrap();
+        let answer = self.client.send(net::Request::new(Method::GET, url)).await.ok()?;
+        (answer.status.as_u16() == 200).then(|| String::from_utf8_lossy(&answer.body).into_owned())
+    }
+
+    pub async fn metrics(&self) -> String {
+        self.get("/metrics").await.unwrap()
+    }
+
+    /// SIGKILL, at once.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts the binary again on the same port.
+    pub fn start_again(&mut self) {
+        self.child = spawn(Some("worker"), &self.environment, &self.log);
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+    }
+
+    /// [`Worker::terminate`] and [`Worker::end`].
+    pub async fn stop(&mut self) -> Option<i32> {
+        self.terminate();
+        self.end().await
+    }
+
+    /// Waits for the end; answers the exit code.
+    pub async fn end(&mut self) -> Option<i32> {
+        let child = &mut self.child;
+        eventually("the worker stops", async || child.try_wait().unwrap()).await.code()
+    }
+}
+
+fn spawn(command: Option<&str>, environment: &[(String, String)], log: &PathBuf) -> Child {
     let log = std::fs::File::options().create(true).append(true).open(log).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_waggle"));
+    let mut binary = Command::new(env!("CARGO_BIN_EXE_waggle"));
+    let command = binary.args(command);
     command.env_clear().envs(environment.iter().cloned());
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     command.spawn().unwrap()

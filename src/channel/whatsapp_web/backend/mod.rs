@@ -33,6 +33,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use wacore::store::error::{Result, StoreError};
 
+use super::barrier::Barrier;
 use crate::session::{self, Batch, Change, Durability, Kind, Owner, Store};
 
 /// One instance's storage for the protocol library.
@@ -42,6 +43,7 @@ pub struct Backend {
     on_fenced: Arc<dyn Fn() + Send + Sync>,
     fenced: AtomicBool,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+    barrier: Arc<Barrier>,
     tokens: tokens::Cache,
     /// Held over a read, a merge and a write, one per kind of record that is merged.
     merging: Merging,
@@ -68,6 +70,7 @@ impl Backend {
             fenced: AtomicBool::new(false),
             // The library's own wall clock: it makes the cut-offs of its sweeps with it.
             clock: Arc::new(wacore::time::now_millis),
+            barrier: Arc::default(),
             tokens: tokens::Cache::default(),
             merging: Merging::default(),
         }
@@ -77,6 +80,13 @@ impl Backend {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Tells `barrier` what of the sessions is stored.
+    #[must_use]
+    pub fn telling(mut self, barrier: Arc<Barrier>) -> Self {
+        self.barrier = barrier;
         self
     }
 

@@ -1,6 +1,7 @@
 //! Messages that were decrypted and not yet handed over. A crash must not lose what the ratchet
-//! cannot decrypt again: the store keeps the order of an instance's writes, so the ratchet's advance,
-//! which is flushed later, is never durable before the copy. Nobody has to wait for the copy itself.
+//! cannot decrypt again: the store keeps the order of an instance's writes, and the ratchet's advance
+//! is flushed after the copy was queued. (Not when another flush begins before the message is through:
+//! see [`barrier`](super::super::barrier).) Nobody has to wait for the copy itself.
 
 use bytes::{Buf, BufMut, Bytes};
 use wacore::store::error::Result;
@@ -27,7 +28,9 @@ impl Backend {
             let key = keys::joined(&[row.chat, row.sender, row.id]);
             Change::Put { kind: PENDING, key, value: value.into(), expires_at: Some(now + KEPT) }
         };
-        self.relaxed(rows.iter().map(change).collect()).await
+        self.relaxed(rows.iter().map(change).collect()).await?;
+        self.barrier.decrypted(rows.iter().filter(|row| is_direct(row.chat)).count());
+        Ok(())
     }
 
     pub(super) async fn pending(&self, of: PendingInboundKey<'_>) -> Result<Option<Vec<u8>>> {
@@ -55,6 +58,11 @@ impl Backend {
         self.durable(changes).await?;
         Ok(removed)
     }
+}
+
+/// Whether the messages of a chat are decrypted with a session: groups and statuses have sender keys.
+fn is_direct(chat: &str) -> bool {
+    ["@s.whatsapp.net", "@lid"].iter().any(|server| chat.ends_with(server))
 }
 
 /// Takes the time of arrival (unix seconds) off a value.

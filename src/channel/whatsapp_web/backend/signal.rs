@@ -38,9 +38,13 @@ impl SignalStore for Backend {
         self.durable(vec![put(SESSION, keys::text(address), session.to_vec())]).await
     }
 
+    /// All that have changed: this is how the library flushes.
     async fn put_sessions_batch(&self, sessions: &[(Arc<str>, Bytes)]) -> Result<()> {
+        let storing = self.barrier.storing();
         self.durable(sessions.iter().map(|(a, value)| put(SESSION, keys::text(a), value.clone())).collect())
-            .await
+            .await?;
+        self.barrier.stored(&storing);
+        Ok(())
     }
 
     async fn delete_session(&self, address: &str) -> Result<()> {

@@ -151,6 +151,33 @@ async fn dropping_or_disconnecting_says_goodbye_and_leaves_no_task() {
 }
 
 #[tokio::test]
+async fn nothing_is_written_that_the_barrier_holds_back() {
+    let server = echo().await;
+    let (spawn, living) = counted();
+    let barrier = Arc::<Barrier>::default();
+    let factory = factory(&server, spawn).behind(Arc::clone(&barrier));
+    let (transport, events) = factory.create_transport().await.unwrap();
+    barrier.decrypted(1);
+    transport.send(Bytes::from_static(b"an acknowledgement")).await.unwrap();
+    assert_eq!(data(&events).await, "an acknowledgement");
+
+    let held = barrier.sending(transport.send(Bytes::from_static(b"a message")));
+    tokio::pin!(held);
+    assert!(futures::poll!(&mut held).is_pending());
+    assert!(events.is_empty());
+    barrier.stored(&barrier.storing());
+    held.await.unwrap();
+    assert_eq!(data(&events).await, "a message");
+
+    // A held write does not keep the connection from closing.
+    barrier.decrypted(1);
+    let held = barrier.sending(transport.send(Bytes::from_static(b"too late")));
+    let (sent, ()) = tokio::join!(held, transport.disconnect());
+    assert!(sent.is_err());
+    none_lives(&living).await;
+}
+
+#[tokio::test]
 async fn why_it_ended_is_told() {
     let server = echo().await;
     let (spawn, living) = counted();

@@ -1,4 +1,5 @@
 //! A Redis of a test's own, from the installed program: it may be emptied, stopped and started again.
+#![allow(dead_code, reason = "not every test needs everything")]
 
 use std::io::Read as _;
 use std::net::{Ipv4Addr, TcpListener};
@@ -7,39 +8,76 @@ use std::time::{Duration, Instant};
 
 /// How long it may take to start.
 const START: Duration = Duration::from_secs(30);
-/// Ends with the standard input, that is with the test process.
+/// Ends with the standard input, that is with the test process; without a farewell, as a crash.
 const SCRIPT: &str = "command -v redis-server >/dev/null || { echo missing; exit 1; }
-    redis-server --bind 127.0.0.1 --port $PORT --save '' --appendonly no >/dev/null &
-    server=$!; cat >/dev/null; kill $server; wait $server";
+    redis-server \"$@\" >/dev/null & server=$!; cat >/dev/null; kill -9 $server; wait $server";
+
+/// A running program; it ends when this is dropped.
+pub struct Process(Child);
+
+impl Process {
+    /// Runs `redis-server` with these arguments.
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", SCRIPT, "sh"]).args(arguments).current_dir("/");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    /// Fails when it has ended.
+    pub fn check(&mut self) {
+        if self.0.try_wait().unwrap().is_some() {
+            let mut said = String::new();
+            self.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("no redis-server ({}): apt-get install redis-server", said.trim());
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
 
 /// A server of a test's own; it may be killed and started again.
 pub struct RedisServer {
     pub url: String,
-    port: u16,
-    process: Option<Child>,
+    pub port: u16,
+    arguments: Vec<String>,
+    process: Option<Process>,
 }
 
 impl RedisServer {
     pub async fn start() -> Self {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let mut server = Self { url: format!("redis://127.0.0.1:{port}/"), port, process: None };
+        Self::start_with(&[]).await
+    }
+
+    /// With more arguments.
+    pub async fn start_with(arguments: &[&str]) -> Self {
+        let port = free_port();
+        let url = format!("redis://127.0.0.1:{port}/");
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut server = Self { url, port, arguments, process: None };
         server.start_again().await;
         server
     }
 
     /// Starts it on the same port, empty.
     pub async fn start_again(&mut self) {
-        let mut command = Command::new("sh");
-        command.args(["-c", SCRIPT]).env("PORT", self.port.to_string());
-        let process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut process = process.unwrap();
+        let port = self.port.to_string();
+        let mut arguments = vec!["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no"];
+        arguments.extend(self.arguments.iter().map(String::as_str));
+        let mut process = Process::start(&arguments);
         let end = Instant::now() + START;
         while self.command("PING").await.is_err() {
-            if process.try_wait().unwrap().is_some() {
-                let mut said = String::new();
-                process.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-                panic!("no redis-server ({}): apt-get install redis-server", said.trim());
-            }
+            process.check();
             assert!(Instant::now() < end, "no Redis at {}", self.url);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -47,22 +85,18 @@ impl RedisServer {
     }
 
     pub fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            drop(process.stdin.take());
-            process.wait().unwrap();
-        }
+        self.process = None;
     }
 
     /// Runs a command without arguments.
     pub async fn command(&self, name: &str) -> Result<(), redis::RedisError> {
+        self.ask::<redis::Value>(&redis::cmd(name)).await.map(drop)
+    }
+
+    /// Runs a command.
+    pub async fn ask<T: redis::FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, redis::RedisError> {
         let client = redis::Client::open(self.url.as_str()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await?;
-        redis::cmd(name).query_async(&mut connection).await
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        self.stop();
+        command.query_async(&mut connection).await
     }
 }

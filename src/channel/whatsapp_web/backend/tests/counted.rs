@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use wacore::appstate::hash::HashState;
 use wacore::appstate::processor::AppStateMutationMAC;
 use wacore::store::Device;
 use wacore::store::traits::*;
 
 use super::{Bench, bench};
+use crate::channel::whatsapp_web::barrier::Barrier;
 use crate::session::Durability::{self, Durable, Relaxed};
 
 impl Bench {
@@ -196,6 +198,28 @@ async fn a_lost_claim_is_told_once() {
         bench.backend.store_sent_message("c", "1", b"m").await.unwrap_err();
     }
     assert_eq!(bench.told.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_send_waits_until_the_sessions_of_direct_messages_are_stored() {
+    let Bench { store, backend, .. } = bench();
+    let barrier = Arc::<Barrier>::default();
+    let backend = backend.telling(Arc::clone(&barrier));
+    let may_write = || barrier.pass().now_or_never().is_some();
+    let sessions = [("1@lid".into(), Bytes::from_static(b"record"))];
+    let sending = async {
+        backend.store_pending_inbound("1@g.us", "2@lid", "1", b"m").await.unwrap();
+        assert!(may_write(), "a group's key is not a session");
+        backend.store_pending_inbound("1@lid", "1@lid", "1", b"m").await.unwrap();
+        assert!(!may_write());
+        store.fenced.store(true, Ordering::Relaxed);
+        backend.put_sessions_batch(&sessions).await.unwrap_err();
+        assert!(!may_write(), "they are not stored");
+        store.fenced.store(false, Ordering::Relaxed);
+        backend.put_sessions_batch(&sessions).await.unwrap();
+        assert!(may_write());
+    };
+    barrier.sending(sending).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,328 @@
+//! Passes a request on to the node that has its instance. One hop: what another node passed on is
+//! answered here or refused.
+//!
+//! Who calls is judged before anything is passed on, as far as it decides between the answers that a
+//! stranger may get; the node that has the instance judges again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{HttpMessage as _, HttpResponse, ResponseError as _};
+use futures::StreamExt as _;
+use metrics::counter;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::extract::presented;
+use super::{Error, State, path};
+use crate::auth;
+use crate::cluster::{
+    self, Answer, HOP_HEADER, Hop, Node, Outgoing, Peers, Place, SECRET_HEADER, Undelivered,
+};
+use crate::telemetry::metrics::{FORWARDS, OUTCOME};
+
+/// How long a request waits for an instance that is on its way from one node to another.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// The same on a node to which it was passed on already.
+const AFTER_HOP: Duration = Duration::from_secs(3);
+/// How often it is looked for meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+/// Bodies up to this size are kept, so that they can be sent again.
+const KEPT: usize = 1 << 20;
+/// Pieces of a body on the way.
+const PIECES: usize = 8;
+
+/// Says in a 503 that the instance is not on this node, and that nothing was done.
+static MOVED: HeaderName = HeaderName::from_static("x-waggle-moved");
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Headers that concern one connection, or are set anew.
+const OWN: [&str; 12] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "host",
+    "content-length",
+    "expect",
+    SECRET_HEADER,
+    HOP_HEADER,
+];
+
+/// The answer of another node, or a refusal; `None` when this node is to answer.
+pub(super) async fn elsewhere(
+    state: &State,
+    template: &str,
+    id: &HeaderValue,
+    request: &mut ServiceRequest,
+) -> Option<HttpResponse> {
+    let peers = state.cluster.peers()?;
+    let came = came(peers, request.headers());
+    let target = match template {
+        "/instance/create" if came != Some(Hop::Node) => new_home(state, request).await,
+        _ if template.ends_with("/{instance}") => owner(state, request, came).await,
+        _ => return None,
+    };
+    let (first, hop) = match target {
+        Ok(Target::Here) => return None,
+        Ok(Target::There(node)) => (node, Hop::Node),
+        Ok(Target::Region(entry)) => (entry, Hop::Region),
+        Err(error) => return Some(refused(&error, came)),
+    };
+    let passed = pass(state, peers, (template, id), (first, hop), request).await;
+    passed.unwrap_or_else(|error| Some(refused(&error, None)))
+}
+
+enum Target {
+    Here,
+    There(Node),
+    /// Another region's entry.
+    Region(Node),
+}
+
+/// Which node passed a request on; nothing for a client's own, and for one that only says so.
+fn came(peers: &Peers, headers: &HeaderMap) -> Option<Hop> {
+    let secret = headers.get(SECRET_HEADER).map(HeaderValue::as_bytes);
+    let hop = headers.get(HOP_HEADER)?.to_str().ok()?.parse().ok()?;
+    secret.is_some_and(|secret| peers.is_peer(secret)).then_some(hop)
+}
+
+fn refused(error: &Error, came: Option<Hop>) -> HttpResponse {
+    let mut response = error.error_response();
+    if came == Some(Hop::Node) && matches!(error, Error::Unavailable) {
+        response.headers_mut().insert(MOVED.clone(), HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// The instance's name in the path.
+fn named(request: &ServiceRequest) -> String {
+    let last = request.path().rsplit('/').next().unwrap_or_default();
+    path::decoded(last).into_owned()
+}
+
+/// Who has the instance that a request names. Callers that may not know are left to this node's own
+/// refusal.
+async fn owner(state: &State, request: &ServiceRequest, came: Option<Hop>) -> Result<Target, Error> {
+    let name = named(request);
+    let here = state.registry.by_name(&name).filter(|handle| !handle.is_leaving());
+    let Some(key) = presented(request.headers()) else { return Ok(Target::Here) };
+    let (hash, lookup) = (auth::hash(key), state.cluster.lookup());
+    let is_global = state.keys.is_global(&hash);
+    if here.is_some_and(|here| is_global || auth::same_hash(here.token_hash(), &hash)) {
+        return Ok(Target::Here);
+    }
+    let located = if is_global {
+        lookup.by_name(&name).await?
+    } else {
+        match lookup.by_token(&hash).await? {
+            Some(own) if own.name.as_str() == name => Some(own),
+            Some(_) => return Err(if state.is_evolution() { Error::Unauthorized } else { Error::Forbidden }),
+            None => None,
+        }
+    };
+    match located {
+        Some(_) if came == Some(Hop::Node) => arrived(state, &name).await,
+        Some(located) => settled(state, located).await,
+        None if came.is_some() => Ok(Target::Here),
+        None => Ok(state.cluster.region_of(&name).await.map_or(Target::Here, Target::Region)),
+    }
+}
+
+/// Waits until an instance that another node believes to be here is here; refuses at once when it is
+/// elsewhere.
+async fn arrived(state: &State, name: &str) -> Result<Target, Error> {
+    let deadline = Instant::now() + AFTER_HOP;
+    loop {
+        let Some(now) = state.cluster.lookup().by_name_now(name).await? else { return Ok(Target::Here) };
+        match state.cluster.place(&now) {
+            Place::Here => return Ok(Target::Here),
+            Place::Nowhere if Instant::now() < deadline => tokio::time::sleep(LOOK).await,
+            Place::There(_) | Place::Nowhere => return Err(Error::Unavailable),
+        }
+    }
+}
+
+/// Waits until an instance is somewhere.
+async fn settled(state: &State, mut located: Arc<cluster::Located>) -> Result<Target, Error> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match state.cluster.place(&located) {
+            Place::Here => return Ok(Target::Here),
+            Place::There(node) => return Ok(Target::There(node)),
+            Place::Nowhere => {}
+        }
+        if Instant::now() >= deadline {
+            counter!(FORWARDS, OUTCOME => "nowhere").increment(1);
+            return Err(Error::Unavailable);
+        }
+        tokio::time::sleep(LOOK).await;
+        match state.cluster.lookup().by_name_now(located.name.as_str()).await? {
+            Some(now) => located = now,
+            // Deleted meanwhile.
+            None => return Ok(Target::Here),
+        }
+    }
+}
+
+/// Where an instance that is to be created belongs. The body is read for its name, and put back.
+async fn new_home(state: &State, request: &mut ServiceRequest) -> Result<Target, Error> {
+    let key = presented(request.headers());
+    if !key.is_some_and(|key| state.keys.is_global(&auth::hash(key))) {
+        return Ok(Target::Here);
+    }
+    let body = kept(request, KEPT).await?;
+    let text = |name: &str| -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&body).ok()?;
+        Some(body.get(name)?.as_str()?.to_owned())
+    };
+    let (name, client_name) = (text("instanceName").unwrap_or_default(), text("clientName"));
+    request.set_payload(Payload::from(body));
+    let own = &state.cluster.me().client_name;
+    let client_name = client_name.filter(|name| !name.is_empty()).unwrap_or_else(|| own.clone());
+    match state.cluster.home(&client_name, &name) {
+        Some(node) if node.me == *state.cluster.me() => Ok(Target::Here),
+        Some(node) => Ok(Target::There(node)),
+        None if client_name == *own => Ok(Target::Here),
+        None => Err(Error::Unavailable),
+    }
+}
+
+/// Reads a whole body.
+async fn kept(request: &mut ServiceRequest, most: usize) -> Result<Bytes, Error> {
+    let mut payload = request.take_payload();
+    let mut whole = BytesMut::new();
+    while let Some(piece) = payload.next().await {
+        let piece = piece.map_err(|_| Error::Invalid("The body could not be read".to_owned()))?;
+        if whole.len() + piece.len() > most {
+            return Err(Error::TooLarge);
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+/// Passes a request on until a node answers; `None` when it has become this node's to answer.
+async fn pass(
+    state: &State,
+    peers: &Peers,
+    (template, id): (&str, &HeaderValue),
+    (mut node, mut hop): (Node, Hop),
+    request: &mut ServiceRequest,
+) -> Result<Option<HttpResponse>, Error> {
+    let length =
+        request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if let Some(length) = length.filter(|length| *length > KEPT as u64) {
+        let head = head(request, id);
+        let (pieces, pump) = pieces(request.take_payload());
+        let forwarding = peers.forward((&node, hop), head, cluster::Content::Stream { length, pieces });
+        tokio::pin!(forwarding);
+        let answer = tokio::select! {
+            answer = &mut forwarding => answer,
+            () = pump => forwarding.await,
+        };
+        return answered(answer.map_err(|error| undelivered(&error))?).await.map(Some);
+    }
+    let body = kept(request, state.body_bytes).await?;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let sent =
+            peers.forward((&node, hop), head(request, id), cluster::Content::Bytes(body.clone())).await;
+        let again = match &sent {
+            Ok(answer) => answer.status.as_u16() == 503 && answer.headers.contains_key(MOVED.as_str()),
+            Err(Undelivered::Unseen(_)) => true,
+            Err(Undelivered::Unknown(_)) => is_repeatable(request),
+        };
+        if !again || Instant::now() >= deadline {
+            return answered(sent.map_err(|error| undelivered(&error))?).await.map(Some);
+        }
+        counter!(FORWARDS, OUTCOME => "again").increment(1);
+        tokio::time::sleep(LOOK).await;
+        if template == "/instance/create" {
+            return Err(Error::Unavailable);
+        }
+        state.cluster.lookup().by_name_now(&named(request)).await?;
+        match owner(state, request, None).await? {
+            Target::There(other) => (node, hop) = (other, Hop::Node),
+            Target::Region(entry) => (node, hop) = (entry, Hop::Region),
+            Target::Here => {
+                request.set_payload(Payload::from(body));
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Whether doing it twice is doing it once.
+fn is_repeatable(request: &ServiceRequest) -> bool {
+    request.method().is_safe() || request.headers().contains_key("idempotency-key")
+}
+
+fn undelivered(error: &Undelivered) -> Error {
+    tracing::warn!(%error, "a request could not be passed on");
+    match error {
+        Undelivered::Unseen(_) => {
+            counter!(FORWARDS, OUTCOME => "unreachable").increment(1);
+            Error::Unavailable
+        }
+        Undelivered::Unknown(_) => {
+            counter!(FORWARDS, OUTCOME => "broken").increment(1);
+            Error::Interrupted
+        }
+    }
+}
+
+fn head(request: &ServiceRequest, id: &HeaderValue) -> Outgoing {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let mut head = Outgoing::new(request.method().as_str(), path);
+    for (name, value) in request.headers() {
+        if !OWN.contains(&name.as_str()) && *name != REQUEST_ID {
+            head.header(name.as_str(), value.as_bytes());
+        }
+    }
+    head.header(REQUEST_ID.as_str(), id.as_bytes());
+    head
+}
+
+/// A body as a stream that may change threads, and the work that feeds it.
+fn pieces(mut payload: Payload) -> (mpsc::Receiver<std::io::Result<Bytes>>, impl Future<Output = ()>) {
+    let (sender, receiver) = mpsc::channel(PIECES);
+    let pump = async move {
+        while let Some(piece) = payload.next().await {
+            if sender.send(piece.map_err(std::io::Error::other)).await.is_err() {
+                return;
+            }
+        }
+    };
+    (receiver, pump)
+}
+
+/// Another node's answer as our own.
+async fn answered(answer: Answer) -> Result<HttpResponse, Error> {
+    counter!(FORWARDS, OUTCOME => "answered").increment(1);
+    let status = StatusCode::from_u16(answer.status.as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut response = HttpResponse::build(status);
+    for (name, value) in &answer.headers {
+        if !OWN.contains(&name.as_str()) {
+            response.append_header((name.as_str(), value.as_bytes()));
+        }
+    }
+    match answer.length() {
+        Some(length) if length <= KEPT as u64 => {
+            let whole = answer.bytes().await.map_err(|_| Error::Interrupted)?;
+            Ok(response.body(whole))
+        }
+        _ => Ok(response.streaming(futures::stream::try_unfold(answer, |mut answer| async move {
+            Ok::<_, std::io::Error>(
+                answer.chunk().await.map_err(std::io::Error::other)?.map(|piece| (piece, answer)),
+            )
+        }))),
+    }
+}
