@@ -2,18 +2,20 @@
 //! must not know HTTP, the cluster or the database. To add a provider: implement [`Factory`] and
 //! [`Channel`]; to add a capability: one trait here and one file per provider that has it.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, watch};
 
-use crate::domain::{Fence, InstanceId, InstanceName, Jid, MessageKey, Settings};
+use crate::domain::{Fence, InstanceId, InstanceName, Jid, Settings};
 use crate::events::Journal;
 /// Where outgoing connections go through.
 pub use crate::net::Proxy;
 
+pub mod messages;
 pub mod whatsapp_web;
+
+pub use messages::{Content, Location, Messages, Outgoing, Prepared, Quoted};
 
 /// Why a channel could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -160,6 +162,9 @@ pub trait Factory: Send + Sync + 'static {
 /// One connection to a provider.
 #[async_trait]
 pub trait Channel: Send + Sync + 'static {
+    /// The provider as clients name it.
+    fn integration(&self) -> &'static str;
+
     /// Connects, and returns when the connection has ended. Called once.
     async fn run(&self) -> End;
 
@@ -176,19 +181,25 @@ pub trait Channel: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Unsupported`] when the provider has no notion of it.
-    fn pairing(&self) -> Result<&dyn Pairing, Unsupported>;
+    fn pairing(&self) -> Result<&dyn Pairing, Unsupported> {
+        Err(Unsupported { what: "linking by a code", integration: self.integration() })
+    }
 
     /// Who is on WhatsApp.
     ///
     /// # Errors
     /// As [`Channel::pairing`].
-    fn numbers(&self) -> Result<&dyn Numbers, Unsupported>;
+    fn numbers(&self) -> Result<&dyn Numbers, Unsupported> {
+        Err(Unsupported { what: "checking numbers", integration: self.integration() })
+    }
 
     /// Being online, and typing.
     ///
     /// # Errors
     /// As [`Channel::pairing`].
-    fn presence(&self) -> Result<&dyn Presence, Unsupported>;
+    fn presence(&self) -> Result<&dyn Presence, Unsupported> {
+        Err(Unsupported { what: "presence", integration: self.integration() })
+    }
 }
 
 /// Linking a device without a QR.
@@ -199,78 +210,6 @@ pub trait Pairing: Send + Sync {
     /// # Errors
     /// [`Error::Refused`] when WhatsApp throttles, [`Error::NotConnected`].
     async fn code(&self, phone: &str) -> Result<String, Error>;
-}
-
-/// A text to send.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Text {
-    /// The text; formatting is untouched.
-    pub text: String,
-    /// The message it answers.
-    pub quoted: Option<Quoted>,
-    /// Who is mentioned.
-    pub mentioned: Vec<Jid>,
-    /// Mention every member of the group.
-    pub mention_everyone: bool,
-    /// Whether a preview of the first link may be made.
-    pub link_preview: bool,
-}
-
-/// A message that is answered.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Quoted {
-    /// Its identity.
-    pub key: MessageKey,
-    /// Its content as JSON text in the form of the API, when it is known.
-    pub message: Option<String>,
-}
-
-/// A message that is ready to be recorded and then sent.
-pub struct Prepared {
-    /// Its identity, with an id of our own choice.
-    pub key: MessageKey,
-    /// The name of the field of `message` that holds the content.
-    pub message_type: String,
-    /// The content as JSON text in the form of the API.
-    pub message: String,
-    /// Quoted message and mentions as JSON text.
-    pub context_info: Option<String>,
-    /// The provider's own form.
-    pub payload: Box<dyn Any + Send + Sync>,
-}
-
-/// Sending and marking messages. Sends to one chat are made in the order of the calls.
-#[async_trait]
-pub trait Messages: Send + Sync {
-    /// Composes a text. Nothing leaves the node, but metadata of a group may be fetched.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] names the field; [`Error::NotConnected`].
-    async fn compose_text(&self, chat: &Jid, text: Text) -> Result<Prepared, Error>;
-
-    /// Composes an edit of one of our own messages.
-    ///
-    /// # Errors
-    /// As [`Messages::compose_text`].
-    async fn compose_edit(&self, key: &MessageKey, text: &str) -> Result<Prepared, Error>;
-
-    /// Composes the deletion of a message for everyone.
-    ///
-    /// # Errors
-    /// As [`Messages::compose_text`].
-    async fn compose_delete(&self, key: &MessageKey) -> Result<Prepared, Error>;
-
-    /// Sends, and returns when WhatsApp has acknowledged.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] when WhatsApp did not take it, [`Error::Timeout`] when that is unknown.
-    async fn transmit(&self, prepared: &Prepared) -> Result<(), Error>;
-
-    /// Tells the senders that messages were read.
-    ///
-    /// # Errors
-    /// [`Error::NotConnected`].
-    async fn mark_read(&self, keys: &[MessageKey]) -> Result<(), Error>;
 }
 
 /// Whether an address is on WhatsApp.

@@ -151,6 +151,29 @@ impl<'a> Fields<'a> {
         self.required(name, Self::integer)
     }
 
+    /// A number.
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        let number = match self.value(name)? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
+            _ => None,
+        };
+        if number.is_none() {
+            self.wrong(name, "is not of a type(s) number");
+        }
+        number
+    }
+
+    /// Degrees of a place that must be there, up to a limit on both sides of zero.
+    pub(super) fn degrees(&self, name: &str, limit: f64) -> Option<f64> {
+        let degrees = self.required(name, Self::number)?;
+        if degrees.abs() > limit {
+            self.wrong(name, &format!("must be from -{limit} to {limit}"));
+            return None;
+        }
+        Some(degrees)
+    }
+
     /// The fields of an object.
     pub(super) fn object(&self, name: &str) -> Option<Self> {
         let Value::Object(object) = self.value(name)? else {

@@ -108,6 +108,7 @@ use Wants::{Any, Global, Instance, Node, Nothing, Operator};
 pub static TABLE: &[Route] = &[
     row(("connection state", &[Get], "/instance/connectionState/{instance}", Instance), to!(instance::state::handle)),
     row(("send text", &[Post], "/message/sendText/{instance}", Instance), to!(message::text::handle)).with(body::<message::text::SendText>).beside(body::<message::Common>),
+    row(("send location", &[Post], "/message/sendLocation/{instance}", Instance), to!(message::location::handle)).with(body::<message::location::SendLocation>).beside(body::<message::Common>),
     row(("connect", &[Get, Post], "/instance/connect/{instance}", Instance), to!(instance::connect::handle)).with(body::<instance::connect::Connect>),
     row(("fetch instances", &[Get], "/instance/fetchInstances", Any), to!(instance::fetch::handle)),
     row(("create instance", &[Post], "/instance/create", Global), to!(instance::create::handle)).with(body::<instance::create::Create>),

@@ -29,7 +29,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("instance", &["channel", "events", "session", "limits", "db"]),
     // Nodes talk to each other over HTTP.
     ("cluster", &["instance", "db", "net", "redis_link"]),
-    ("http", &["instance", "channel", "cluster", "webhook", "events", "db", "auth", "limits"]),
+    // What a caller uploads is kept in a file of `media` from the first byte on.
+    ("http", &["instance", "channel", "cluster", "webhook", "events", "db", "auth", "limits", "media"]),
 ];
 
 /// What every room may name, the leaf rooms apart.
@@ -69,6 +70,12 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("buffa", &["channel/whatsapp_web"]),
     ("reqwest", &["net", "channel/meta_cloud"]),
     ("object_store", &["session/object", "media/store"]),
+    ("image", &["media"]),
+    ("webp", &["media"]),
+    ("infer", &["media"]),
+    ("scraper", &["media"]),
+    ("actix_multipart", &["http"]),
+    ("utoipa_swagger_ui", &["http"]),
     ("clap", &["config", "main"]),
     ("tokio::spawn", &["lifecycle"]),
     ("tokio::task::spawn", &["lifecycle"]),

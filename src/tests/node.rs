@@ -21,6 +21,8 @@ mod durability;
 mod groups;
 #[path = "node/instances.rs"]
 mod instances;
+#[path = "node/kinds.rs"]
+mod kinds;
 #[path = "node/load.rs"]
 mod load;
 #[path = "node/messages.rs"]

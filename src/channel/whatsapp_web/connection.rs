@@ -189,6 +189,10 @@ impl Drop for Connection {
 
 #[async_trait]
 impl Channel for Connection {
+    fn integration(&self) -> &'static str {
+        super::INTEGRATION
+    }
+
     async fn run(&self) -> End {
         let bot = self.bot.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(bot) = bot else { return End::Stopped };

@@ -100,7 +100,7 @@ impl Incoming<'_> {
             push_name: self.push_name(),
             status: if from_me { MessageStatus::ServerAck } else { MessageStatus::DeliveryAck },
             updates: Vec::new(),
-            context_info: context_info(&content, &message_type),
+            context_info: context_of(&content, &message_type),
             message: Value::Object(content).to_string(),
             message_type,
             source: source(&info.id).to_owned(),
@@ -227,7 +227,8 @@ pub fn content(message: &wa::Message) -> Option<(String, Map<String, Value>)> {
     Some((name, content))
 }
 
-fn context_info(content: &Map<String, Value>, message_type: &str) -> Option<String> {
+/// Quoted message and mentions of a content, as JSON text.
+pub fn context_of(content: &Map<String, Value>, message_type: &str) -> Option<String> {
     content.get(message_type)?.get("contextInfo").map(Value::to_string)
 }
 

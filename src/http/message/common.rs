@@ -7,7 +7,7 @@ use actix_web::HttpResponse;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::channel::{self, ChatState, Prepared, Quoted};
+use crate::channel::{self, ChatState, Content, Outgoing, Prepared, Quoted};
 use crate::domain::address::JidKind;
 use crate::domain::message::present;
 use crate::domain::{Jid, MessageKey};
@@ -41,9 +41,9 @@ pub struct Common {
     quoted: Option<Quoted>,
     /// Who is mentioned.
     #[schema(value_type = Option<Vec<String>>)]
-    pub(super) mentioned: Vec<Jid>,
+    mentioned: Vec<Jid>,
     /// Mention every member of the group.
-    pub(super) mentions_every_one: bool,
+    mentions_every_one: bool,
     /// Whether a preview of the first link may be made; yes when absent.
     pub(super) link_preview: Option<bool>,
 }
@@ -194,8 +194,28 @@ pub(in crate::http) async fn show(
     if time.is_zero() { Ok(()) } else { presence.chat_state(chat, ChatState::Paused).await }
 }
 
-/// Sends, and answers with what was made.
+/// Sends a message with what every kind has, and answers with what was made.
 pub(super) async fn send(
+    (instance, state): (&LocalInstance, &State),
+    options: Common,
+    content: Content,
+    idempotency_key: Option<String>,
+) -> Result<HttpResponse, Error> {
+    let (working, chat) = options.begin(instance, state).await?;
+    let message = Outgoing {
+        content,
+        quoted: options.quoted(instance, &chat).await?,
+        mentioned: options.mentioned.clone(),
+        mention_everyone: options.mentions_every_one,
+    };
+    let composed = working.messages().compose(&chat, message).await;
+    let prepared = composed.map_err(|error| instance.explain(error))?;
+    options.typing(&working, &chat).await;
+    transmit((instance, state), prepared, idempotency_key).await
+}
+
+/// Sends what was composed, and answers with what was made.
+pub(super) async fn transmit(
     (instance, state): (&LocalInstance, &State),
     prepared: Prepared,
     idempotency_key: Option<String>,

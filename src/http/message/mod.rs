@@ -4,6 +4,7 @@
 
 mod common;
 mod known;
+pub mod location;
 pub mod text;
 
 pub use common::Common;

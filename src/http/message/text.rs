@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use utoipa::ToSchema;
 
 use super::common::{Common, send};
-use crate::channel::Text;
+use crate::channel::Content;
 use crate::http::extract::{IdempotencyKey, Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
@@ -35,16 +35,6 @@ pub async fn handle(
     IdempotencyKey(key): IdempotencyKey,
     Valid(SendText { options, text }): Valid<SendText>,
 ) -> Result<HttpResponse, Error> {
-    let (working, chat) = options.begin(&instance, &state).await?;
-    let text = Text {
-        text,
-        quoted: options.quoted(&instance, &chat).await?,
-        mentioned: options.mentioned.clone(),
-        mention_everyone: options.mentions_every_one,
-        link_preview: options.link_preview.unwrap_or(true),
-    };
-    let composed = working.messages().compose_text(&chat, text).await;
-    let prepared = composed.map_err(|error| instance.explain(error))?;
-    options.typing(&working, &chat).await;
-    send((&instance, &state), prepared, key).await
+    let content = Content::Text { text, link_preview: options.link_preview.unwrap_or(true) };
+    send((&instance, &state), options, content, key).await
 }

@@ -62,6 +62,10 @@ impl Factory for Provider {
 
 #[async_trait]
 impl Channel for Played {
+    fn integration(&self) -> &'static str {
+        "WHATSAPP-BAILEYS"
+    }
+
     async fn run(&self) -> End {
         let signal = if self.stage.linked.load(Ordering::SeqCst) {
             let jid = Jid::phone("5511911110001");
@@ -150,13 +154,15 @@ fn prepared(chat: &str, kind: &str, message: Value) -> Prepared {
 
 #[async_trait]
 impl Messages for Played {
-    async fn compose_text(&self, chat: &Jid, text: Text) -> Result<Prepared, channel::Error> {
-        let quoted = text.quoted.map(|quoted| quoted.key.id);
-        let mut message = serde_json::json!({"conversation": text.text});
-        if let Some(quoted) = quoted {
-            message["quoted"] = quoted.into();
+    async fn compose(&self, chat: &Jid, message: Outgoing) -> Result<Prepared, channel::Error> {
+        let mut shown = match message.content {
+            Content::Text { text, .. } => serde_json::json!({"conversation": text}),
+            other => serde_json::json!({"conversation": format!("{other:?}")}),
+        };
+        if let Some(quoted) = message.quoted.map(|quoted| quoted.key.id) {
+            shown["quoted"] = quoted.into();
         }
-        Ok(prepared(chat.as_str(), "conversation", message))
+        Ok(prepared(chat.as_str(), "conversation", shown))
     }
 
     async fn compose_edit(&self, key: &MessageKey, text: &str) -> Result<Prepared, channel::Error> {

@@ -1,18 +1,23 @@
-//! Composing and sending messages.
+//! Composing and sending messages: a file for each kind, and one for what goes along with any.
+
+mod context;
+mod location;
+mod text;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use buffa::MessageField;
 use serde_json::{Value, json};
+use wacore::proto_helpers::MessageExt as _;
 use waproto::whatsapp as wa;
 use whatsapp_rust::send::SendError;
 use whatsapp_rust::{Client, RevokeType, SendOptions};
 
-use super::address::{from_wire, to_wire};
+use super::address::to_wire;
 use super::connection::Connection;
-use crate::channel::{Error, Messages, Prepared, Quoted, Text};
-use crate::domain::address::JidKind;
+use super::inbound::{content, context_of};
+use crate::channel::{Content, Error, Messages, Outgoing, Prepared};
 use crate::domain::{Jid, MessageKey};
 
 /// How long WhatsApp may take to acknowledge a message before the answer says that it is pending.
@@ -30,29 +35,12 @@ enum Payload {
 
 #[async_trait]
 impl Messages for Connection {
-    async fn compose_text(&self, chat: &Jid, text: Text) -> Result<Prepared, Error> {
-        let context = self.text_context(chat, &text).await?;
-        let shown =
-            context.as_ref().map(|context| super::json::to_value(context).unwrap_or(Value::Null).to_string());
-        let message = match context {
-            // The short form cannot carry a context.
-            None => wa::Message { conversation: Some(text.text.clone()), ..Default::default() },
-            Some(context) => {
-                let text = wa::message::ExtendedTextMessage {
-                    text: Some(text.text.clone()),
-                    context_info: MessageField::some(context),
-                    ..Default::default()
-                };
-                wa::Message { extended_text_message: MessageField::some(text), ..Default::default() }
-            }
-        };
-        Ok(Prepared {
-            key: self.new_key(chat).await?,
-            message_type: "conversation".to_owned(),
-            message: json!({"conversation": text.text}).to_string(),
-            context_info: shown,
-            payload: Box::new(Payload::Message(Box::new(message))),
-        })
+    async fn compose(&self, chat: &Jid, message: Outgoing) -> Result<Prepared, Error> {
+        let context = self.context_info(chat, &message).await?;
+        match message.content {
+            Content::Text { text, .. } => self.compose_text(chat, text, context).await,
+            Content::Location(place) => self.prepared(chat, location::message(place), context).await,
+        }
     }
 
     async fn compose_edit(&self, key: &MessageKey, text: &str) -> Result<Prepared, Error> {
@@ -186,57 +174,26 @@ impl Connection {
         })
     }
 
-    /// What goes along with a text, if anything does.
-    async fn text_context(&self, chat: &Jid, text: &Text) -> Result<Option<wa::ContextInfo>, Error> {
-        let mut mentioned: Vec<String> = text.mentioned.iter().map(ToString::to_string).collect();
-        if text.mention_everyone && chat.kind() == JidKind::Group {
-            mentioned = self.members(chat).await?;
+    /// A composed message as it is recorded and then sent.
+    async fn prepared(
+        &self,
+        chat: &Jid,
+        mut message: wa::Message,
+        context: Option<wa::ContextInfo>,
+    ) -> Result<Prepared, Error> {
+        if let Some(context) = context {
+            message.set_context_info(context);
         }
-        if mentioned.is_empty() && text.quoted.is_none() {
-            return Ok(None);
-        }
-        let quote = text.quoted.as_ref().map(|quoted| self.quote(chat, quoted)).transpose()?;
-        Ok(Some(wa::ContextInfo { mentioned_jid: mentioned, ..quote.unwrap_or_default() }))
-    }
-
-    fn quote(&self, chat: &Jid, quoted: &Quoted) -> Result<wa::ContextInfo, Error> {
-        let client = self.client()?;
-        let own = client.pn().and_then(|jid| from_wire(&jid)).map(|jid| jid.to_string());
-        let author = match (&quoted.key.participant, quoted.key.from_me) {
-            (Some(participant), _) => Some(participant.clone()),
-            (None, true) => own,
-            (None, false) => Some(quoted.key.remote_jid.clone()),
-        };
-        let message =
-            wa::Message { conversation: Some(quoted_text(quoted.message.as_deref())), ..Default::default() };
-        let other_chat = quoted.key.remote_jid != chat.as_str();
-        Ok(wa::ContextInfo {
-            stanza_id: Some(quoted.key.id.clone()),
-            participant: author,
-            remote_jid: other_chat.then(|| quoted.key.remote_jid.clone()),
-            quoted_message: MessageField::some(message),
-            ..Default::default()
+        let (message_type, shown) = content(&message)
+            .ok_or_else(|| Error::Protocol("a message without content was composed".to_owned()))?;
+        Ok(Prepared {
+            key: self.new_key(chat).await?,
+            context_info: context_of(&shown, &message_type),
+            message: Value::Object(shown).to_string(),
+            message_type,
+            payload: Box::new(Payload::Message(Box::new(message))),
         })
     }
-
-    async fn members(&self, group: &Jid) -> Result<Vec<String>, Error> {
-        let wire = to_wire(group)?;
-        let info = self.client()?.groups().query_info(&wire).await;
-        let info = info.map_err(|error| Error::Refused(error.to_string()))?;
-        Ok(info.participants.iter().map(wacore_binary::Jid::to_non_ad_string).collect())
-    }
-}
-
-/// The words of a stored message, for the preview above an answer.
-fn quoted_text(message: Option<&str>) -> String {
-    let Some(Value::Object(content)) = message.and_then(|text| serde_json::from_str(text).ok()) else {
-        return String::new();
-    };
-    let words = content.values().find_map(|value| match value {
-        Value::String(text) => Some(text.as_str()),
-        other => ["text", "caption", "title", "name"].iter().find_map(|field| other.get(field)?.as_str()),
-    });
-    words.unwrap_or_default().to_owned()
 }
 
 /// An id in the form of WhatsApp Web's: `3EB0` and 18 upper-case hexadecimal digits.

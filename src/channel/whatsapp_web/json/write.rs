@@ -1,11 +1,11 @@
-//! WhatsApp's messages as the API shows them: camelCase fields, bytes as base64, absent fields left
-//! out. The protocol library serialises with snake_case, `null` for what is absent and lists of
-//! numbers for bytes; this turns one into the other on the way.
+//! From the protocol library's form to the API's.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::ser::{self, Serialize};
 use serde_json::{Map, Value};
+
+use super::{camel, lower_first};
 
 /// The API's form of a protocol message.
 ///
@@ -26,10 +26,12 @@ impl ser::Error for Failed {
     }
 }
 
-/// `Byte` tells the elements of a byte string from numbers: protobuf has no 8-bit numbers.
+/// `Byte` tells the elements of a byte string from numbers: protobuf has no 8-bit numbers. Of a
+/// `oneof` the library makes an object in the object; the API shows its field beside the others.
 enum Out {
     Value(Value),
     Byte(u8),
+    OneOf(String, Value),
 }
 
 impl Out {
@@ -37,28 +39,13 @@ impl Out {
         match self {
             Self::Value(value) => value,
             Self::Byte(byte) => Value::from(byte),
+            Self::OneOf(field, content) => Value::Object(Map::from_iter([(field, content)])),
         }
     }
 }
 
 fn is_absent(value: &Value) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty)
-}
-
-fn camel(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    let mut upper = false;
-    for c in name.chars() {
-        match c {
-            '_' => upper = true,
-            c if upper => {
-                out.extend(c.to_uppercase());
-                upper = false;
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[derive(Clone, Copy)]
@@ -70,8 +57,6 @@ struct List(Vec<Out>);
 struct Object {
     fields: Map<String, Value>,
     key: String,
-    /// Wraps the object: a variant of an enum with content.
-    variant: Option<&'static str>,
 }
 
 macro_rules! plain {
@@ -145,7 +130,7 @@ impl ser::Serializer for Writer {
         value: &T,
     ) -> Result<Out, Failed> {
         let content = value.serialize(self)?.into_value();
-        Ok(Out::Value(Value::Object(Map::from_iter([(camel(variant), content)]))))
+        Ok(Out::OneOf(lower_first(variant), content))
     }
 
     fn serialize_seq(self, _len: Option<usize>) -> Result<List, Failed> {
@@ -182,10 +167,10 @@ impl ser::Serializer for Writer {
         self,
         _: &'static str,
         _: u32,
-        variant: &'static str,
+        _: &'static str,
         _: usize,
     ) -> Result<Object, Failed> {
-        Ok(Object { variant: Some(variant), ..Object::default() })
+        Ok(Object::default())
     }
 }
 
@@ -229,19 +214,18 @@ list!(
 
 impl Object {
     fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Failed> {
-        let value = value.serialize(Writer)?.into_value();
+        let (field, value) = match value.serialize(Writer)? {
+            Out::OneOf(field, value) => (field, value),
+            other => (camel(key), other.into_value()),
+        };
         if !is_absent(&value) {
-            self.fields.insert(camel(key), value);
+            self.fields.insert(field, value);
         }
         Ok(())
     }
 
     fn finish(self) -> Out {
-        let fields = Value::Object(self.fields);
-        Out::Value(match self.variant {
-            Some(variant) => Value::Object(Map::from_iter([(camel(variant), fields)])),
-            None => fields,
-        })
+        Out::Value(Value::Object(self.fields))
     }
 }
 
@@ -288,42 +272,5 @@ impl ser::SerializeMap for Object {
 
     fn end(self) -> Result<Out, Failed> {
         Ok(self.finish())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use buffa::MessageField;
-    use serde_json::json;
-    use waproto::whatsapp as wa;
-
-    #[test]
-    fn a_message_has_the_form_of_the_api() {
-        let context = wa::ContextInfo { stanza_id: Some("A".into()), ..Default::default() };
-        let text = wa::message::ExtendedTextMessage {
-            text: Some("hi".into()),
-            jpeg_thumbnail: Some(vec![1, 2, 3]),
-            context_info: MessageField::some(context),
-            ..Default::default()
-        };
-        let message = wa::Message { extended_text_message: MessageField::some(text), ..Default::default() };
-        assert_eq!(
-            to_value(&message).unwrap(),
-            json!({"extendedTextMessage": {"text": "hi", "jpegThumbnail": "AQID", "contextInfo": {"stanzaId": "A"}}})
-        );
-    }
-
-    #[test]
-    fn longs_are_numbers_and_enums_are_names() {
-        let protocol = wa::message::ProtocolMessage {
-            r#type: Some(wa::message::protocol_message::Type::REVOKE),
-            timestamp_ms: Some(12_345_678_901_234),
-            ..Default::default()
-        };
-        assert_eq!(
-            to_value(&protocol).unwrap(),
-            json!({"type": "REVOKE", "timestampMs": 12_345_678_901_234_i64})
-        );
     }
 }

@@ -1,0 +1,114 @@
+//! Messages that are sent.
+
+use std::any::Any;
+
+use async_trait::async_trait;
+
+use super::Error;
+use crate::domain::{Jid, MessageKey};
+
+/// A message to send.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// What it says.
+    pub content: Content,
+    /// The message it answers.
+    pub quoted: Option<Quoted>,
+    /// Who is mentioned.
+    pub mentioned: Vec<Jid>,
+    /// Mention every member of the group.
+    pub mention_everyone: bool,
+}
+
+/// What a message says. To add a kind: a variant here, and a file in each provider that has it.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// A text.
+    Text {
+        /// Formatting is untouched.
+        text: String,
+        /// Whether a preview of the first link may be made.
+        link_preview: bool,
+    },
+    /// A place.
+    Location(Location),
+}
+
+/// A place.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// Degrees, -90 to 90.
+    pub latitude: f64,
+    /// Degrees, -180 to 180.
+    pub longitude: f64,
+    /// What the place is called.
+    pub name: String,
+    /// Where it is, in words.
+    pub address: String,
+}
+
+impl From<Content> for Outgoing {
+    /// Without a quoted message and mentions.
+    fn from(content: Content) -> Self {
+        Self { content, quoted: None, mentioned: Vec::new(), mention_everyone: false }
+    }
+}
+
+/// A message that is answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quoted {
+    /// Its identity.
+    pub key: MessageKey,
+    /// Its content as JSON text in the form of the API, when it is known.
+    pub message: Option<String>,
+}
+
+/// A message that is ready to be recorded and then sent.
+pub struct Prepared {
+    /// Its identity, with an id of our own choice.
+    pub key: MessageKey,
+    /// The name of the field of `message` that holds the content.
+    pub message_type: String,
+    /// The content as JSON text in the form of the API.
+    pub message: String,
+    /// Quoted message and mentions as JSON text.
+    pub context_info: Option<String>,
+    /// The provider's own form.
+    pub payload: Box<dyn Any + Send + Sync>,
+}
+
+/// Sending and marking messages. Sends to one chat are made in the order of the calls.
+#[async_trait]
+pub trait Messages: Send + Sync {
+    /// Composes a message. Nothing is sent, but media is uploaded, and metadata of a group may be
+    /// fetched.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the field; [`Error::Unsupported`] when the provider does not have
+    /// the kind; [`Error::NotConnected`].
+    async fn compose(&self, chat: &Jid, message: Outgoing) -> Result<Prepared, Error>;
+
+    /// Composes an edit of one of our own messages.
+    ///
+    /// # Errors
+    /// As [`Messages::compose`].
+    async fn compose_edit(&self, key: &MessageKey, text: &str) -> Result<Prepared, Error>;
+
+    /// Composes the deletion of a message for everyone.
+    ///
+    /// # Errors
+    /// As [`Messages::compose`].
+    async fn compose_delete(&self, key: &MessageKey) -> Result<Prepared, Error>;
+
+    /// Sends, and returns when WhatsApp has acknowledged.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when WhatsApp did not take it, [`Error::Timeout`] when that is unknown.
+    async fn transmit(&self, prepared: &Prepared) -> Result<(), Error>;
+
+    /// Tells the senders that messages were read.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`].
+    async fn mark_read(&self, keys: &[MessageKey]) -> Result<(), Error>;
+}
