@@ -20,7 +20,7 @@ pub async fn handle(request: HttpRequest, state: web::Data<State>) -> HttpRespon
         "version": API_VERSION,
         "waggle": env!("CARGO_PKG_VERSION"),
         "clientName": state.public.client_name,
-        "documentation": format!("{base}/openapi.json"),
+        "documentation": format!("{base}/docs"),
         "whatsappWebVersion": state.public.whatsapp_web_version,
     });
     if state.server.manager {

@@ -72,6 +72,11 @@ impl Route {
         self
     }
 
+    const fn found(mut self) -> Self {
+        self.success = 302;
+        self
+    }
+
     const fn beside(mut self, body: BodySchema) -> Self {
         self.beside = Some(body);
         self
@@ -156,6 +161,8 @@ pub static TABLE: &[Route] = &[
     row(("health startup", &[Get], "/health/startup", Nothing), to!(health::startup)),
     row(("metrics", &[Get], "/metrics", Operator), to!(metrics::handle)),
     row(("document", &[Get], "/openapi.json", Nothing), to!(openapi::handle)),
+    row(("docs", &[Get], "/docs", Nothing), to!(openapi::index)).found(),
+    row(("file of the docs", &[Get], "/docs/{file}", Nothing), to!(openapi::file)),
     row(("root", &[Get], "/", Nothing), to!(root::handle)),
 ];
 

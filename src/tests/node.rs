@@ -15,6 +15,8 @@ mod support;
 mod bad_input;
 #[path = "node/calls.rs"]
 mod calls;
+#[path = "node/contract.rs"]
+mod contract;
 #[path = "node/durability.rs"]
 mod durability;
 #[path = "node/groups.rs"]

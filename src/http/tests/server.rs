@@ -168,6 +168,28 @@ fn the_document_has_every_route_and_every_schema_it_names() {
     }
 }
 
+#[test]
+fn the_document_is_the_one_checked_in() {
+    let now = format!("{}\n", document().unwrap());
+    assert_eq!(now, include_str!("../openapi/snapshot.json"), "renew it: waggle openapi > the file");
+}
+
+#[actix_web::test]
+async fn the_docs_are_a_page_of_the_node_unless_switched_off() {
+    let node = Node::start().await;
+    let moved = node.call(request("GET", "/docs")).await;
+    assert_eq!((moved.status, moved.header("location")), (302, Some("/docs/index.html")));
+    for (file, part) in [("index.html", "swagger-ui"), ("swagger-initializer.js", "../openapi.json")] {
+        let page = node.call(request("GET", &format!("/docs/{file}"))).await;
+        assert!(page.status == 200 && page.text.contains(part), "{file}");
+    }
+    assert_eq!(node.call(request("GET", "/docs/nothing.js")).await.status, 404);
+    let without = Node::with(&[("SERVER_DISABLE_DOCS", "true")]).await;
+    for path in ["/docs", "/docs/index.html", "/openapi.json"] {
+        assert_eq!(without.call(request("GET", path)).await.status, 404, "{path}");
+    }
+}
+
 #[actix_web::test]
 async fn while_instances_are_loaded_an_unknown_name_or_token_may_be_one_of_them() {
     let node = Node::starting(&[]).await;

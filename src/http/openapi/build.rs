@@ -1,7 +1,10 @@
-//! The document, made from the table of routes and the schemas of the bodies.
+//! The document.
+
+use std::collections::BTreeMap;
 
 use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::Value;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItemBuilder};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{AllOfBuilder, ComponentsBuilder, ObjectBuilder, Ref, SchemaType, Type};
@@ -11,8 +14,9 @@ use utoipa::openapi::{
     ResponsesBuilder, Schema,
 };
 
-use super::routes::{self, Route, TABLE, Verb, Wants};
-use super::{Error, State};
+use super::{cases, shape};
+use crate::http::routes::{self, Route, TABLE, Verb, Wants};
+use crate::http::{Error, State};
 
 /// What an error may be, by what a route wants.
 const FAILURES: &[(u16, &str)] = &[
@@ -21,8 +25,12 @@ const FAILURES: &[(u16, &str)] = &[
     (403, "the key of another instance"),
     (404, "no such instance"),
     (409, "the instance is not connected, or something is taken"),
+    (413, "the body is too large"),
     (429, "too many requests; `Retry-After` says when to come back"),
+    (501, "the provider of the instance has no notion of it"),
+    (502, "WhatsApp refused"),
     (503, "something that is needed is down; `Retry-After` says when to come back"),
+    (504, "WhatsApp did not answer in time"),
 ];
 
 /// The document as JSON text.
@@ -85,6 +93,13 @@ fn operation(route: &Route, verb: Verb) -> OperationBuilder {
         let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
         operation = operation.parameter(name.required(Required::True).schema(Some(text)).build());
     }
+    for (name, value) in parameters(route) {
+        let name = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
+        let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
+        let value = Some(Value::from(value.as_str()));
+        operation =
+            operation.parameter(name.required(Required::False).schema(Some(text)).example(value).build());
+    }
     if !matches!(route.wants, Wants::Nothing | Wants::Operator | Wants::Node) {
         operation = operation.security(SecurityRequirement::new("apikey", Vec::<String>::new()));
     }
@@ -93,19 +108,35 @@ fn operation(route: &Route, verb: Verb) -> OperationBuilder {
     if let Some(first) = names.next() {
         let one = AllOfBuilder::new().item(Ref::from_schema_name(first));
         let all = names.fold(one, |all, name| all.item(Ref::from_schema_name(name)));
-        let content = ContentBuilder::new().schema(Some(Schema::from(all))).build();
+        let example = cases::of(route.name).find_map(|case| case.request.clone());
+        let content = ContentBuilder::new().schema(Some(Schema::from(all))).example(example).build();
         let body = RequestBodyBuilder::new().content("application/json", content).build();
         operation = operation.request_body(Some(body));
     }
     operation
 }
 
+/// The parameters after `?`, each with a value that it may have.
+fn parameters(route: &Route) -> BTreeMap<&'static String, &'static String> {
+    cases::of(route.name).flat_map(|case| &case.query).collect()
+}
+
 fn responses(route: &Route) -> utoipa::openapi::Responses {
-    let success = ResponseBuilder::new().description("success").build();
-    let mut responses = ResponsesBuilder::new().response(route.success.to_string(), success);
+    let answer = cases::of(route.name).filter(|case| case.status == route.success);
+    let answer = answer.filter_map(|case| case.response.as_ref()).next();
+    let mut success = ResponseBuilder::new().description("success");
+    if let Some(answer) = answer {
+        let content = ContentBuilder::new().schema(Some(shape::of(answer))).example(Some(answer.clone()));
+        success = success.content("application/json", content.build());
+    }
+    let mut responses = ResponsesBuilder::new().response(route.success.to_string(), success.build());
     let keyed = !matches!(route.wants, Wants::Nothing | Wants::Operator | Wants::Node);
     for (status, text) in FAILURES.iter().filter(|_| keyed) {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build();
+        let told = cases::of(route.name).find(|case| case.status == *status);
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name("Error")))
+            .example(told.and_then(|case| case.response.clone()))
+            .build();
         let response = ResponseBuilder::new().description(*text).content("application/json", content).build();
         responses = responses.response(status.to_string(), response);
     }

@@ -1,0 +1,131 @@
+//! Replays the exchanges that the document of the API shows, on a connected instance: every route,
+//! its success and its errors. Statuses, keys and types must be those of the example.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use wa_sim::{NewGroup, Send, Simulator};
+use waggle::net::Method;
+
+use crate::support::{Node, contact, eventually, simulator};
+
+/// What only nodes or the proxy may ask, and what would take the instance or the node out of service:
+/// tested with clusters. A client follows the redirect of `/docs`.
+const ELSEWHERE: &[&str] = &["locate instance", "offer instances", "drain node", "move instance", "docs"];
+
+/// Method and path of every operation, by the name of its route.
+fn operations() -> BTreeMap<String, (Method, String)> {
+    let document: Value = serde_json::from_str(&waggle::http::document().unwrap()).unwrap();
+    let mut operations = BTreeMap::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let method: Method = method.to_ascii_uppercase().parse().unwrap();
+            let name = operation["summary"].as_str().unwrap().to_owned();
+            // Of several methods of one meaning, POST takes bodies and queries.
+            let known = operations.entry(name).or_insert_with(|| (method.clone(), path.clone()));
+            if method == Method::POST {
+                known.0 = method;
+            }
+        }
+    }
+    operations
+}
+
+/// Everything in which an answer differs from the example.
+fn differences(at: &str, wanted: &Value, got: &Value, found: &mut Vec<String>) {
+    match (wanted, got) {
+        (Value::Null, _) | (Value::Bool(_), Value::Bool(_)) | (Value::String(_), Value::String(_)) => {}
+        (Value::Number(wanted), Value::Number(got)) if wanted.is_f64() || !got.is_f64() => {}
+        (Value::Array(wanted), Value::Array(got)) => {
+            let Some(first) = wanted.first() else { return };
+            if got.is_empty() {
+                found.push(format!("{at} is empty"));
+            }
+            got.iter()
+                .enumerate()
+                .for_each(|(n, item)| differences(&format!("{at}[{n}]"), first, item, found));
+        }
+        (Value::Object(wanted), Value::Object(got)) => {
+            for (name, value) in wanted.iter().filter(|(name, _)| *name != "*") {
+                match got.get(name) {
+                    Some(other) => differences(&format!("{at}.{name}"), value, other, found),
+                    None => found.push(format!("{at}.{name} is missing")),
+                }
+            }
+            let others = got.keys().filter(|name| !wanted.contains_key(*name) && !wanted.contains_key("*"));
+            found.extend(others.map(|name| format!("{at}.{name} is not in the example")));
+        }
+        _ => found.push(format!("{at} has another type: {got}")),
+    }
+}
+
+/// What the names in braces stand for.
+async fn names(node: &Node, simulator: &Simulator) -> Vec<(&'static str, String)> {
+    let own = node.pair("acme", simulator, None).await;
+    let alice = contact(simulator, "Alice");
+    let order = Send { to: own.clone(), text: "hi there".into(), ..Send::default() };
+    let message = simulator.handle().send(&alice.phone, order).await.unwrap().ids[0].clone();
+    eventually("it is stored", async || {
+        (!node.messages("acme", json!({"where": {"key": {"id": message}}})).await.is_empty()).then_some(())
+    })
+    .await;
+    let mine =
+        node.send_text("acme", &alice.phone, "from us").await["key"]["id"].as_str().unwrap().to_owned();
+    let group = NewGroup { subject: "Friends".into(), members: vec![own.clone()], ..NewGroup::default() };
+    let group = simulator.handle().create_group(&alice.phone, group).unwrap().jid;
+    let invite = simulator.handle().group_invite(&alice.phone, &group, false).unwrap();
+    let this = node.get("/cluster/nodes").await;
+    let this = this.pointer("/nodes/0/id").or(this.pointer("/0/id")).unwrap().as_str().unwrap().to_owned();
+    vec![
+        ("{contact}", alice.phone.clone()),
+        ("{lid}", alice.lid.clone()),
+        ("{own}", own),
+        ("{message}", message),
+        ("{mine}", mine),
+        ("{group}", group),
+        ("{invite}", invite),
+        ("{instance}", "acme".to_owned()),
+        ("{node}", this),
+        ("{file}", "swagger-ui.css".to_owned()),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_answers_as_its_document_shows() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    let names = names(&node, &simulator).await;
+    let filled =
+        |text: &str| names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+    let cases: Vec<Value> =
+        serde_json::from_str(&filled(include_str!("../../http/openapi/cases.json"))).unwrap();
+    let operations = operations();
+    let mut report = Vec::new();
+    for case in &cases {
+        let route = case["route"].as_str().unwrap();
+        if ELSEWHERE.contains(&route) {
+            continue;
+        }
+        let (method, path) = &operations[route];
+        let mut path = filled(path);
+        let query: Vec<_> = case["query"].as_object().into_iter().flatten().collect();
+        for (n, (name, value)) in query.into_iter().enumerate() {
+            path += &format!("{}{name}={}", if n == 0 { '?' } else { '&' }, value.as_str().unwrap());
+        }
+        let (status, answer) = node.call(method.clone(), &path, case["request"].clone()).await;
+        let mut found = Vec::new();
+        if status != status_of(&case["status"]) {
+            found.push(format!("status {status} instead of {}", case["status"]));
+        } else if let Some(wanted) = case.get("response") {
+            differences("", wanted, &answer, &mut found);
+        }
+        if !found.is_empty() {
+            report.push(format!("{route} ({method} {path}):\n    {}\n    {answer}", found.join("\n    ")));
+        }
+    }
+    assert!(report.is_empty(), "{}", report.join("\n"));
+}
+
+fn status_of(value: &Value) -> u16 {
+    u16::try_from(value.as_u64().unwrap()).unwrap()
+}
