@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 /// The name of the whole body in messages, as the contract has it.
 const ROOT: &str = "instance";
 
+/// Largest whole number: what JavaScript can hold, which databases and clocks can count with too.
+const LARGEST: u64 = (1 << 53) - 1;
+
 /// What is wrong with a body so far.
 #[derive(Default)]
 pub(super) struct Problems(RefCell<Vec<String>>);
@@ -140,10 +143,17 @@ impl<'a> Fields<'a> {
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         };
-        if number.is_none() {
-            self.wrong(name, "is not of a type(s) integer");
+        match number {
+            Some(number) if number > LARGEST => {
+                self.wrong(name, &format!("must be less than or equal to {LARGEST}"));
+                None
+            }
+            None => {
+                self.wrong(name, "is not of a type(s) integer");
+                None
+            }
+            fine => fine,
         }
-        number
     }
 
     /// A whole number that must be there.

@@ -122,11 +122,12 @@ fn parameters(route: &Route) -> BTreeMap<&'static String, &'static String> {
 }
 
 fn responses(route: &Route) -> utoipa::openapi::Responses {
-    let answer = cases::of(route.name).filter(|case| case.status == route.success);
-    let answer = answer.filter_map(|case| case.response.as_ref()).next();
+    let answers = cases::of(route.name).filter(|case| case.status == route.success);
+    let answers: Vec<&Value> = answers.filter_map(|case| case.response.as_ref()).collect();
     let mut success = ResponseBuilder::new().description("success");
-    if let Some(answer) = answer {
-        let content = ContentBuilder::new().schema(Some(shape::of(answer))).example(Some(answer.clone()));
+    if let Some(answer) = answers.first() {
+        let schema = shape::of_any(&answers);
+        let content = ContentBuilder::new().schema(Some(schema)).example(Some(Value::clone(answer)));
         success = success.content("application/json", content.build());
     }
     let mut responses = ResponsesBuilder::new().response(route.success.to_string(), success.build());
@@ -146,7 +147,8 @@ fn responses(route: &Route) -> utoipa::openapi::Responses {
 /// The envelope of every error.
 fn envelope() -> RefOr<Schema> {
     let typed = |of: Type| ObjectBuilder::new().schema_type(SchemaType::Type(of));
-    let message = ObjectBuilder::new().description(Some("a text, a list of texts, or a list of such lists"));
+    let any = ObjectBuilder::new().schema_type(SchemaType::AnyValue);
+    let message = any.description(Some("a text, a list of texts, or a list of such lists"));
     let response = typed(Type::Object).property("message", message);
     let envelope = typed(Type::Object)
         .property("status", typed(Type::Integer))

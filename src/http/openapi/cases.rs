@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// What the names in braces stand for in the document.
@@ -35,8 +35,13 @@ pub(super) struct Case {
     /// The status of the answer.
     pub(super) status: u16,
     /// The answer; absent when it is empty or no JSON. A field `*` stands for others that may come.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     pub(super) response: Option<Value>,
+}
+
+/// `null` is an answer.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// All cases, with the samples in them.

@@ -1,8 +1,18 @@
 //! The schema of an answer, from an example of it.
 
 use serde_json::Value;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
+
+/// One that all of these examples have; the first has the most fields.
+pub(super) fn of_any(examples: &[&Value]) -> RefOr<Schema> {
+    let first = of(examples.first().unwrap_or(&&Value::Null));
+    if !examples.iter().skip(1).any(|example| example.is_null()) {
+        return first;
+    }
+    let null = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null));
+    RefOr::T(Schema::OneOf(OneOfBuilder::new().item(first).item(null).build()))
+}
 
 /// Keys and types. Where the example is `null` anything may be; a list is described by its first item.
 pub(super) fn of(example: &Value) -> RefOr<Schema> {
