@@ -17,6 +17,7 @@ mod m20261121_000003_directory;
 mod m20261121_000004_session_record;
 mod m20261121_000005_outbox;
 mod m20261121_000006_cluster;
+mod m20261121_000009_labels;
 
 /// Every change of the schema, oldest first.
 pub struct Migrator;
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_session_record::Migration),
             Box::new(m20261121_000005_outbox::Migration),
             Box::new(m20261121_000006_cluster::Migration),
+            Box::new(m20261121_000009_labels::Migration),
         ]
     }
 }

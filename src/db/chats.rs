@@ -39,6 +39,12 @@ pub struct Chat {
     pub created_at: i64,
     /// Last change.
     pub updated_at: i64,
+    /// Whether it is put away.
+    pub archived: bool,
+    /// Whether it stays on top.
+    pub pinned: bool,
+    /// Until when it is mute, in unix milliseconds; -1 is for ever.
+    pub muted_until: Option<i64>,
 }
 
 /// A chat with what a list of chats shows beside it.
@@ -120,6 +126,9 @@ impl From<Model> for Chat {
             last_message_at: row.last_message_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            archived: row.archived,
+            pinned: row.pinned,
+            muted_until: row.muted_until,
         }
     }
 }

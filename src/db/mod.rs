@@ -12,6 +12,7 @@ mod dead_letters;
 mod entity;
 mod error;
 mod instances;
+mod labels;
 mod messages;
 mod migrate;
 mod nodes;
@@ -32,6 +33,7 @@ pub use error::{Cause, Error};
 pub use instances::{
     Counts, InstanceFilter, InstanceUpdate, Instances, Located, NewInstance, Ownership, Remains,
 };
+pub use labels::{Label, Labels};
 pub use messages::{MessageFilter, Messages, Page};
 pub use nodes::Nodes;
 pub use options::{Options, Synchronous, Target};
@@ -40,7 +42,8 @@ pub use scope::Scope;
 pub use session_records::{SessionRecord, SessionRecords};
 pub use sinks::Sinks;
 pub use writer::{
-    EventsFor, MessageHead, Observer, Outcome, Routed, SessionChange, Ticket, Unit, Unread, Write, Writer,
+    ChatState, EventsFor, MessageHead, Observer, Outcome, Routed, SessionChange, Ticket, Unit, Unread, Write,
+    Writer,
 };
 
 /// Wall time in unix milliseconds.

@@ -7,6 +7,7 @@ use super::addresses::Addresses;
 use super::chats::Chats;
 use super::contacts::Contacts;
 use super::dead_letters::DeadLetters;
+use super::labels::Labels;
 use super::messages::Messages;
 use super::pools::Pools;
 use super::session_records::SessionRecords;
@@ -60,6 +61,12 @@ impl Scope {
     #[must_use]
     pub fn contacts(&self) -> Contacts {
         Contacts { scope: self.clone() }
+    }
+
+    /// Its labels.
+    #[must_use]
+    pub fn labels(&self) -> Labels {
+        Labels { scope: self.clone() }
     }
 
     /// Where its events go.

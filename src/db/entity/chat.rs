@@ -15,6 +15,9 @@ pub struct Model {
     pub last_message_at: Option<i64>,
     pub created_at: i64,
     pub updated_at: i64,
+    pub archived: bool,
+    pub pinned: bool,
+    pub muted_until: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

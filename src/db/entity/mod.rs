@@ -6,6 +6,8 @@ pub mod chat;
 pub mod contact;
 pub mod dead_letter;
 pub mod instance;
+pub mod label;
+pub mod label_chat;
 pub mod message;
 pub mod node;
 pub mod outbox;

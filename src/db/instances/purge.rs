@@ -12,11 +12,13 @@ const GRACE: i64 = 24 * 3600 * 1000;
 
 /// Tenant tables and what identifies their rows in the instance. The last two are needed for what is
 /// still to be delivered.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 9] = [
     ("message", "id"),
     ("chat", "remote_jid"),
     ("contact", "id"),
     ("address", "lid"),
+    ("label", "label_id"),
+    ("label_chat", "id"),
     ("dead_letter", "id"),
     ("sink", "id"),
     ("outbox", "id"),

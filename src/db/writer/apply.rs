@@ -3,9 +3,10 @@
 use uuid::Uuid;
 
 use super::directory::{self, ChatChange, ContactChange};
+use super::labels;
 use super::message::{Slot, is_ahead};
 use super::state::{Sent, State};
-use super::{EventsFor, Unit, Write};
+use super::{EventsFor, Routed, Unit, Write};
 use crate::domain::{InstanceId, MessageStatus};
 
 /// Applies a unit's writes in order; answers which changed something.
@@ -86,6 +87,26 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
             let change = ChatChange { remote_jid, remote_jid_alt, name, unread: *unread, last: *last };
             directory::chat(state, instance, &change).tell(state, instance, on_new, on_change)
         }
+        Write::ChatState { remote_jid, remote_jid_alt, state: wanted, on_new, on_change } => {
+            let effect = directory::chat_state(state, instance, (remote_jid, remote_jid_alt), *wanted);
+            effect.tell(state, instance, on_new, on_change)
+        }
+        Write::ChatRemoved { remote_jid, events } => {
+            let removed = directory::remove_chat(state, instance, remote_jid);
+            told(state, instance, removed, events)
+        }
+        Write::Label { label_id, name, color, predefined_id, events } => {
+            let changed = labels::edit(state, instance, label_id, (name, *color, predefined_id.as_deref()));
+            told(state, instance, changed, events)
+        }
+        Write::LabelRemoved { label_id, events } => {
+            let removed = labels::remove(state, instance, label_id);
+            told(state, instance, removed, events)
+        }
+        Write::LabelChat { label_id, remote_jid, labeled, events } => {
+            let changed = labels::put(state, instance, (label_id, remote_jid), *labeled);
+            told(state, instance, changed, events)
+        }
         Write::Contact {
             remote_jid,
             remote_jid_alt,
@@ -97,6 +118,10 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
         } => {
             let change = ContactChange { remote_jid, remote_jid_alt, push_name, profile_pic_url, saved_name };
             directory::contact(state, instance, &change).tell(state, instance, on_new, on_change)
+        }
+        Write::ContactPicture { remote_jid, profile_pic_url, events } => {
+            let changed = directory::picture(state, instance, remote_jid, profile_pic_url.as_deref());
+            told(state, instance, changed, events)
         }
         Write::Address { lid, pn } => {
             state.addresses.insert((instance, lid.clone()), pn.clone());
@@ -115,6 +140,13 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
             true
         }
     }
+}
+
+fn told(state: &mut State, instance: InstanceId, changed: bool, events: &[Routed]) -> bool {
+    if changed {
+        state.tell(instance, events);
+    }
+    changed
 }
 
 fn find(

@@ -12,6 +12,7 @@ const IDEMPOTENCY_KEY: usize = 255;
 const SESSION_KIND: usize = 32;
 const SESSION_KEY: usize = 255;
 const SINK: usize = 16;
+const LABEL: usize = 64;
 
 pub fn unit(unit: &Unit) -> Result<(), Error> {
     unit.writes.iter().try_for_each(write)
@@ -38,6 +39,29 @@ fn write(write: &Write) -> Result<(), Error> {
             optional(remote_jid_alt.as_deref(), "remoteJidAlt", JID_MAX)?;
             routed(on_new)?;
             routed(on_change)
+        }
+        Write::ChatState { remote_jid, remote_jid_alt, on_new, on_change, .. } => {
+            jid(remote_jid)?;
+            optional(remote_jid_alt.as_deref(), "remoteJidAlt", JID_MAX)?;
+            routed(on_new)?;
+            routed(on_change)
+        }
+        Write::ChatRemoved { remote_jid, events } | Write::ContactPicture { remote_jid, events, .. } => {
+            jid(remote_jid).and_then(|()| routed(events))
+        }
+        Write::Label { label_id, predefined_id, events, .. } => {
+            text(label_id, "id of a label", LABEL)?;
+            optional(predefined_id.as_deref(), "predefined id of a label", LABEL)?;
+            routed(events)
+        }
+        Write::LabelRemoved { label_id, events } => {
+            text(label_id, "id of a label", LABEL)?;
+            routed(events)
+        }
+        Write::LabelChat { label_id, remote_jid, events, .. } => {
+            text(label_id, "id of a label", LABEL)?;
+            jid(remote_jid)?;
+            routed(events)
         }
         Write::Address { lid, pn } => jid(lid).and_then(|()| jid(pn)),
         Write::Session { change } => session(change),

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::state::{Row, State};
-use super::{Routed, Unread};
+use super::{ChatState, Routed, Unread};
 use crate::db::{Chat, Contact};
 use crate::domain::InstanceId;
 
@@ -39,14 +39,19 @@ pub struct ChatChange<'a> {
     pub last: Option<(Uuid, i64)>,
 }
 
-pub fn chat(state: &mut State, instance: InstanceId, change: &ChatChange<'_>) -> Effect {
+/// The chat of an address; `new` is set when it was not on record.
+fn entry<'a>(
+    state: &'a mut State,
+    instance: InstanceId,
+    remote_jid: &str,
+    new: &mut bool,
+) -> &'a mut Row<Chat> {
     let now = state.now;
-    let mut new = false;
-    let entry = state.chats.entry((instance, change.remote_jid.to_owned())).or_insert_with(|| {
-        new = true;
+    state.chats.entry((instance, remote_jid.to_owned())).or_insert_with(|| {
+        *new = true;
         let row = Chat {
             id: Uuid::now_v7(),
-            remote_jid: change.remote_jid.to_owned(),
+            remote_jid: remote_jid.to_owned(),
             remote_jid_alt: None,
             name: None,
             unread_count: 0,
@@ -54,9 +59,60 @@ pub fn chat(state: &mut State, instance: InstanceId, change: &ChatChange<'_>) ->
             last_message_at: None,
             created_at: now,
             updated_at: now,
+            archived: false,
+            pinned: false,
+            muted_until: None,
         };
         Row { row, changed: true }
-    });
+    })
+}
+
+/// Changes what the devices agreed on about a chat, by its address and the other form of it.
+pub fn chat_state(
+    state: &mut State,
+    instance: InstanceId,
+    (remote_jid, alt): (&str, &Option<String>),
+    wanted: ChatState,
+) -> Effect {
+    let now = state.now;
+    let says = |wanted: ChatState| {
+        wanted.archived == Some(true)
+            || wanted.pinned == Some(true)
+            || matches!(wanted.muted_until, Some(Some(_)))
+            || wanted.unread == Some(true)
+    };
+    if !says(wanted) && !state.chats.contains_key(&(instance, remote_jid.to_owned())) {
+        return Effect::Same;
+    }
+    let mut new = false;
+    let entry = entry(state, instance, remote_jid, &mut new);
+    let row = &mut entry.row;
+    let known = (row.archived, row.pinned, row.muted_until, row.unread_count);
+    row.archived = wanted.archived.unwrap_or(row.archived);
+    row.pinned = wanted.pinned.unwrap_or(row.pinned);
+    row.muted_until = wanted.muted_until.unwrap_or(row.muted_until);
+    row.unread_count = match wanted.unread {
+        Some(true) => row.unread_count.max(1),
+        Some(false) => 0,
+        None => row.unread_count,
+    };
+    let mut changed = known != (row.archived, row.pinned, row.muted_until, row.unread_count);
+    changed |= replace(&mut row.remote_jid_alt, alt.as_deref());
+    effect(new, changed, &mut entry.changed, &mut entry.row.updated_at, now)
+}
+
+/// Removes a chat; answers whether it was there.
+pub fn remove_chat(state: &mut State, instance: InstanceId, remote_jid: &str) -> bool {
+    let key = (instance, remote_jid.to_owned());
+    let known = state.chats.remove(&key).is_some();
+    state.removed_chats.insert(key);
+    known
+}
+
+pub fn chat(state: &mut State, instance: InstanceId, change: &ChatChange<'_>) -> Effect {
+    let now = state.now;
+    let mut new = false;
+    let entry = entry(state, instance, change.remote_jid, &mut new);
     let row = &mut entry.row;
     let mut changed = replace(&mut row.remote_jid_alt, change.remote_jid_alt.as_deref());
     changed |= replace(&mut row.name, change.name.as_deref());
@@ -86,14 +142,18 @@ pub struct ContactChange<'a> {
     pub saved_name: &'a Option<Option<String>>,
 }
 
-pub fn contact(state: &mut State, instance: InstanceId, change: &ContactChange<'_>) -> Effect {
+fn contact_entry<'a>(
+    state: &'a mut State,
+    instance: InstanceId,
+    remote_jid: &str,
+    new: &mut bool,
+) -> &'a mut Row<Contact> {
     let now = state.now;
-    let mut new = false;
-    let entry = state.contacts.entry((instance, change.remote_jid.to_owned())).or_insert_with(|| {
-        new = true;
+    state.contacts.entry((instance, remote_jid.to_owned())).or_insert_with(|| {
+        *new = true;
         let row = Contact {
             id: Uuid::now_v7(),
-            remote_jid: change.remote_jid.to_owned(),
+            remote_jid: remote_jid.to_owned(),
             remote_jid_alt: None,
             push_name: None,
             saved_name: None,
@@ -103,7 +163,27 @@ pub fn contact(state: &mut State, instance: InstanceId, change: &ContactChange<'
             updated_at: now,
         };
         Row { row, changed: true }
-    });
+    })
+}
+
+/// Notes where the picture of a contact is; answers whether that is news.
+pub fn picture(state: &mut State, instance: InstanceId, remote_jid: &str, url: Option<&str>) -> bool {
+    if url.is_none() && !state.contacts.contains_key(&(instance, remote_jid.to_owned())) {
+        return false;
+    }
+    let now = state.now;
+    let mut new = false;
+    let entry = contact_entry(state, instance, remote_jid, &mut new);
+    let url = url.map(clean);
+    let changed = entry.row.profile_pic_url != url;
+    entry.row.profile_pic_url = url;
+    !matches!(effect(new, changed, &mut entry.changed, &mut entry.row.updated_at, now), Effect::Same)
+}
+
+pub fn contact(state: &mut State, instance: InstanceId, change: &ContactChange<'_>) -> Effect {
+    let now = state.now;
+    let mut new = false;
+    let entry = contact_entry(state, instance, change.remote_jid, &mut new);
     let row = &mut entry.row;
     let mut changed = replace(&mut row.remote_jid_alt, change.remote_jid_alt.as_deref());
     changed |= replace(&mut row.push_name, change.push_name.as_deref());

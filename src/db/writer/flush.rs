@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::directory::clean;
 use super::message::{New, Slot};
 use super::sql::{self, Columns, Conflict, Type};
-use super::state::{Sent, State};
+use super::state::{Row, Sent, State};
 use crate::db::Error;
 use crate::db::entity::{instance, session_record};
 use crate::db::instances::changes;
@@ -28,6 +28,7 @@ impl Flush<'_> {
     pub async fn all(&self, state: &mut State) -> Result<(), Error> {
         self.messages(state).await?;
         self.directory(state).await?;
+        self.labels(state).await?;
         self.session(state).await?;
         for (id, update) in &state.updates {
             let row = instance::Entity::update_many().set(changes(update, state.now)?);
@@ -53,6 +54,9 @@ impl Flush<'_> {
     }
 
     async fn directory(&self, state: &State) -> Result<(), Error> {
+        let removed: Values =
+            state.removed_chats.iter().map(|(id, jid)| vec![id.0.into(), jid.clone().into()]).collect();
+        self.delete("chat", &[("instance_id", Type::Id), ("remote_jid", Type::Text)], &removed).await?;
         let chats: Values = state
             .chats
             .iter()
@@ -70,6 +74,9 @@ impl Flush<'_> {
                     chat.last_message_at.into(),
                     chat.created_at.into(),
                     chat.updated_at.into(),
+                    chat.archived.into(),
+                    chat.pinned.into(),
+                    chat.muted_until.into(),
                 ]
             })
             .collect();
@@ -102,6 +109,43 @@ impl Flush<'_> {
             .collect();
         let conflict = replace(&["instance_id", "lid"], &["pn"]);
         self.insert("address", &["instance_id", "lid", "pn"], conflict, &addresses).await
+    }
+
+    async fn labels(&self, state: &State) -> Result<(), Error> {
+        const KEY: [(&str, Type); 3] =
+            [("instance_id", Type::Id), ("label_id", Type::Text), ("remote_jid", Type::Text)];
+        let removed: Values =
+            state.removed_labels.iter().map(|(id, label)| vec![id.0.into(), label.clone().into()]).collect();
+        self.delete("label", &KEY[..2], &removed).await?;
+        self.delete("label_chat", &KEY[..2], &removed).await?;
+        let changed = state.labels.iter().filter(|(_, label)| label.changed);
+        let labels: Values = changed
+            .map(|((instance, id), Row { row, .. })| {
+                vec![
+                    instance.0.into(),
+                    id.clone().into(),
+                    row.name.clone().into(),
+                    row.color.into(),
+                    row.predefined_id.clone().into(),
+                    row.created_at.into(),
+                    row.updated_at.into(),
+                ]
+            })
+            .collect();
+        self.insert("label", &LABEL, replace(&["instance_id", "label_id"], &LABEL_SET), &labels).await?;
+        let (mut put, mut taken) = (Values::new(), Values::new());
+        for ((instance, label, chat), row) in state.labelled.iter().filter(|(_, row)| row.changed) {
+            let mut key = vec![instance.0.into(), label.clone().into(), chat.clone().into()];
+            if row.row {
+                key.push(Uuid::now_v7().into());
+                put.push(key);
+            } else {
+                taken.push(key);
+            }
+        }
+        self.delete("label_chat", &KEY, &taken).await?;
+        let conflict = replace(&["instance_id", "remote_jid", "label_id"], &["label_id"]);
+        self.insert("label_chat", &["instance_id", "label_id", "remote_jid", "id"], conflict, &put).await
     }
 
     async fn session(&self, state: &State) -> Result<(), Error> {
@@ -331,7 +375,7 @@ fn change_of_sent(id: Uuid, instance: InstanceId, sent: &Sent) -> Vec<Value> {
     ]
 }
 
-const CHAT: [&str; 10] = [
+const CHAT: [&str; 13] = [
     "instance_id",
     "remote_jid",
     "id",
@@ -342,9 +386,25 @@ const CHAT: [&str; 10] = [
     "last_message_at",
     "created_at",
     "updated_at",
+    "archived",
+    "pinned",
+    "muted_until",
 ];
-const CHAT_SET: [&str; 6] =
-    ["remote_jid_alt", "name", "unread_count", "last_message_id", "last_message_at", "updated_at"];
+const CHAT_SET: [&str; 9] = [
+    "remote_jid_alt",
+    "name",
+    "unread_count",
+    "last_message_id",
+    "last_message_at",
+    "updated_at",
+    "archived",
+    "pinned",
+    "muted_until",
+];
+
+const LABEL: [&str; 7] =
+    ["instance_id", "label_id", "name", "color", "predefined_id", "created_at", "updated_at"];
+const LABEL_SET: [&str; 4] = ["name", "color", "predefined_id", "updated_at"];
 
 const CONTACT: [&str; 10] = [
     "instance_id",

@@ -13,7 +13,7 @@ use super::sql::{self, Columns, Type};
 use super::state::{Life, Row, State};
 use super::{Unit, Write};
 use crate::db::entity::instance;
-use crate::db::{Chat, Contact, Error};
+use crate::db::{Chat, Contact, Error, Label};
 use crate::domain::{InstanceId, MessageKey, MessageStatus};
 
 type Names<'a> = BTreeSet<(Uuid, &'a str)>;
@@ -27,6 +27,9 @@ struct Needs<'a> {
     idempotency_keys: Names<'a>,
     chats: Names<'a>,
     contacts: Names<'a>,
+    labels: Names<'a>,
+    /// Chats whose labels are looked at.
+    labelled: Names<'a>,
 }
 
 /// Locks the instances, in one order everywhere so that two nodes cannot wait for each other.
@@ -90,6 +93,15 @@ pub async fn rows<'a>(
         let (instance, row) = contact(&row)?;
         state.contacts.insert((instance, row.remote_jid.clone()), Row { row, changed: false });
     }
+    for row in lookup(transaction, "label", &LABEL, "label_id", &needs.labels).await? {
+        let (instance, row) = label(&row)?;
+        state.labels.insert((instance, row.label_id.clone()), Row { row, changed: false });
+    }
+    let select = &["instance_id", "label_id", "remote_jid", "id"];
+    for row in lookup(transaction, "label_chat", select, "remote_jid", &needs.labelled).await? {
+        let key = (InstanceId(row.try_get_by_index(0)?), row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        state.labelled.insert(key, Row { row: true, changed: false });
+    }
     Ok(())
 }
 
@@ -109,10 +121,18 @@ impl<'a> Needs<'a> {
                 let names = if events.is_some() { &mut self.contents } else { &mut self.messages };
                 names.insert((instance, key_id));
             }
-            Write::Chat { remote_jid, .. } => {
+            Write::Chat { remote_jid, .. }
+            | Write::ChatState { remote_jid, .. }
+            | Write::ChatRemoved { remote_jid, .. } => {
                 self.chats.insert((instance, remote_jid));
             }
-            Write::Contact { remote_jid, .. } => {
+            Write::Label { label_id, .. } | Write::LabelRemoved { label_id, .. } => {
+                self.labels.insert((instance, label_id));
+            }
+            Write::LabelChat { remote_jid, .. } => {
+                self.labelled.insert((instance, remote_jid));
+            }
+            Write::Contact { remote_jid, .. } | Write::ContactPicture { remote_jid, .. } => {
                 self.contacts.insert((instance, remote_jid));
             }
             Write::Sent { .. }
@@ -214,7 +234,7 @@ fn message(row: &QueryResult, with_content: bool) -> Result<Slot, Error> {
     })
 }
 
-const CHAT: [&str; 10] = [
+const CHAT: [&str; 13] = [
     "instance_id",
     "remote_jid",
     "id",
@@ -225,6 +245,9 @@ const CHAT: [&str; 10] = [
     "last_message_at",
     "created_at",
     "updated_at",
+    "archived",
+    "pinned",
+    "muted_until",
 ];
 
 fn chat(row: &QueryResult) -> Result<(InstanceId, Chat), Error> {
@@ -238,6 +261,9 @@ fn chat(row: &QueryResult) -> Result<(InstanceId, Chat), Error> {
         last_message_at: row.try_get_by_index(7)?,
         created_at: row.try_get_by_index(8)?,
         updated_at: row.try_get_by_index(9)?,
+        archived: row.try_get_by_index(10)?,
+        pinned: row.try_get_by_index(11)?,
+        muted_until: row.try_get_by_index(12)?,
     };
     Ok((InstanceId(row.try_get_by_index(0)?), chat))
 }
@@ -268,4 +294,19 @@ fn contact(row: &QueryResult) -> Result<(InstanceId, Contact), Error> {
         updated_at: row.try_get_by_index(9)?,
     };
     Ok((InstanceId(row.try_get_by_index(0)?), contact))
+}
+
+const LABEL: [&str; 7] =
+    ["instance_id", "label_id", "name", "color", "predefined_id", "created_at", "updated_at"];
+
+fn label(row: &QueryResult) -> Result<(InstanceId, Label), Error> {
+    let label = Label {
+        label_id: row.try_get_by_index(1)?,
+        name: row.try_get_by_index(2)?,
+        color: row.try_get_by_index(3)?,
+        predefined_id: row.try_get_by_index(4)?,
+        created_at: row.try_get_by_index(5)?,
+        updated_at: row.try_get_by_index(6)?,
+    };
+    Ok((InstanceId(row.try_get_by_index(0)?), label))
 }

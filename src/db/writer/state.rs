@@ -1,7 +1,7 @@
 //! The rows that a batch touches, in memory: read once, changed in order, written once.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::message::Slot;
 use super::{Routed, SessionChange};
-use crate::db::{Chat, Contact, InstanceUpdate, OutboxRow};
+use crate::db::{Chat, Contact, InstanceUpdate, Label, OutboxRow};
 use crate::domain::{InstanceId, MessageStatus};
 
 /// A row by its instance and its name in it.
@@ -27,6 +27,12 @@ pub struct State {
     pub idempotency_keys: HashSet<(InstanceId, String)>,
     pub chats: Of<Row<Chat>>,
     pub contacts: Of<Row<Contact>>,
+    /// Removed before the others are written: one may come again in the same batch.
+    pub removed_chats: BTreeSet<(InstanceId, String)>,
+    pub labels: Of<Row<Label>>,
+    pub removed_labels: BTreeSet<(InstanceId, String)>,
+    /// Whether a chat has a label, by the label and the chat.
+    pub labelled: BTreeMap<(InstanceId, String, String), Row<bool>>,
     pub addresses: BTreeMap<(InstanceId, String), String>,
     pub clears: Vec<(InstanceId, Option<Cow<'static, str>>)>,
     pub records: HashMap<(InstanceId, Cow<'static, str>, Vec<u8>), Option<Record>>,

@@ -110,6 +110,58 @@ pub enum Write {
         /// Told when it existed and changed.
         on_change: Vec<Routed>,
     },
+    /// Changes what the account's devices agreed on about a chat. A chat that is not on record is made
+    /// when the change says anything of it.
+    ChatState {
+        /// The chat.
+        remote_jid: String,
+        /// Its other form; kept when `None`.
+        remote_jid_alt: Option<String>,
+        /// The change.
+        state: ChatState,
+        /// Told when created.
+        on_new: Vec<Routed>,
+        /// Told when it existed and changed.
+        on_change: Vec<Routed>,
+    },
+    /// Removes a chat from the list; its messages stay.
+    ChatRemoved {
+        /// The chat.
+        remote_jid: String,
+        /// Told when it was there.
+        events: Vec<Routed>,
+    },
+    /// Creates or changes a label.
+    Label {
+        /// WhatsApp's id of it.
+        label_id: String,
+        /// Its name.
+        name: String,
+        /// Number of its colour.
+        color: i32,
+        /// Which of WhatsApp's own labels it is.
+        predefined_id: Option<String>,
+        /// Told when something changed.
+        events: Vec<Routed>,
+    },
+    /// Removes a label, from all chats too.
+    LabelRemoved {
+        /// WhatsApp's id of it.
+        label_id: String,
+        /// Told when it was there.
+        events: Vec<Routed>,
+    },
+    /// Puts a label on a chat, or takes it off.
+    LabelChat {
+        /// WhatsApp's id of the label.
+        label_id: String,
+        /// The chat.
+        remote_jid: String,
+        /// Whether the chat has it.
+        labeled: bool,
+        /// Told when something changed.
+        events: Vec<Routed>,
+    },
     /// Creates or changes a contact. What is `None` is kept.
     Contact {
         /// The contact.
@@ -126,6 +178,16 @@ pub enum Write {
         on_new: Vec<Routed>,
         /// Told when it existed and changed.
         on_change: Vec<Routed>,
+    },
+    /// Notes where the picture of a contact is, or that it has none. A contact that is not on record is
+    /// made for a picture.
+    ContactPicture {
+        /// The contact.
+        remote_jid: String,
+        /// Address of the picture.
+        profile_pic_url: Option<String>,
+        /// Told when something changed.
+        events: Vec<Routed>,
     },
     /// Learns which phone number a hidden identity has; a newer pair replaces an older one.
     Address {
@@ -154,6 +216,19 @@ pub enum Unread {
     Reset,
     /// As it was.
     Keep,
+}
+
+/// What the account's devices agreed on about a chat; what is `None` is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ChatState {
+    /// Whether it is put away.
+    pub archived: Option<bool>,
+    /// Whether it stays on top.
+    pub pinned: Option<bool>,
+    /// Until when it is mute, in unix milliseconds, -1 is for ever; `Some(None)` is not at all.
+    pub muted_until: Option<Option<i64>>,
+    /// Whether it is marked as unread; that counts as one unread message where there is none.
+    pub unread: Option<bool>,
 }
 
 /// A change of protocol key material.
@@ -231,7 +306,13 @@ impl std::fmt::Debug for Write {
             Self::Edit { .. } => "Edit",
             Self::Delete { .. } => "Delete",
             Self::Chat { .. } => "Chat",
+            Self::ChatState { .. } => "ChatState",
+            Self::ChatRemoved { .. } => "ChatRemoved",
+            Self::Label { .. } => "Label",
+            Self::LabelRemoved { .. } => "LabelRemoved",
+            Self::LabelChat { .. } => "LabelChat",
             Self::Contact { .. } => "Contact",
+            Self::ContactPicture { .. } => "ContactPicture",
             Self::Address { .. } => "Address",
             Self::Session { .. } => "Session",
             Self::Instance(_) => "Instance",
