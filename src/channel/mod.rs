@@ -12,10 +12,18 @@ use crate::events::Journal;
 /// Where outgoing connections go through.
 pub use crate::net::Proxy;
 
+pub mod chats;
+pub mod labels;
 pub mod messages;
+pub mod privacy;
+pub mod profile;
 pub mod whatsapp_web;
 
+pub use chats::{Chats, Mute, Newest};
+pub use labels::Labels;
 pub use messages::{Content, Location, Messages, Outgoing, Prepared, Quoted};
+pub use privacy::Privacy;
+pub use profile::{About, Profiles};
 
 /// Why a channel could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -105,8 +113,8 @@ pub enum Signal {
     Profile {
         /// Its own name.
         name: Option<String>,
-        /// Address of its picture.
-        picture: Option<String>,
+        /// Address of its picture; `Some(None)` is that it has none any more.
+        picture: Option<Option<String>>,
     },
 }
 
@@ -200,6 +208,38 @@ pub trait Channel: Send + Sync + 'static {
     fn presence(&self) -> Result<&dyn Presence, Unsupported> {
         Err(Unsupported { what: "presence", integration: self.integration() })
     }
+
+    /// What the account's devices agree on about its chats.
+    ///
+    /// # Errors
+    /// As [`Channel::pairing`].
+    fn chats(&self) -> Result<&dyn Chats, Unsupported> {
+        Err(Unsupported { what: "states of chats", integration: self.integration() })
+    }
+
+    /// Profiles: of others to read, its own to change.
+    ///
+    /// # Errors
+    /// As [`Channel::pairing`].
+    fn profiles(&self) -> Result<&dyn Profiles, Unsupported> {
+        Err(Unsupported { what: "profiles", integration: self.integration() })
+    }
+
+    /// Who may see what, and who is blocked.
+    ///
+    /// # Errors
+    /// As [`Channel::pairing`].
+    fn privacy(&self) -> Result<&dyn Privacy, Unsupported> {
+        Err(Unsupported { what: "privacy settings", integration: self.integration() })
+    }
+
+    /// Labels on chats.
+    ///
+    /// # Errors
+    /// As [`Channel::pairing`].
+    fn labels(&self) -> Result<&dyn Labels, Unsupported> {
+        Err(Unsupported { what: "labels", integration: self.integration() })
+    }
 }
 
 /// Linking a device without a QR.
@@ -235,6 +275,13 @@ pub trait Numbers: Send + Sync {
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Timeout`].
     async fn check(&self, jids: &[Jid]) -> Result<Vec<NumberCheck>, Error>;
+
+    /// Both forms of an address, by phone number and hidden, as far as the provider knows them
+    /// without asking.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`].
+    async fn forms(&self, jid: &Jid) -> Result<(Option<Jid>, Option<Jid>), Error>;
 }
 
 /// What a chat sees of us while we write.

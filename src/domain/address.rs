@@ -58,6 +58,28 @@ impl Jid {
         self.0.split_once('@').map_or(&*self.0, |(user, _)| user)
     }
 
+    /// The other way in which the same phone may be registered, where a country has changed its numbers:
+    /// Brazil with and without the ninth digit of mobile phones, Mexico with and without the 1, and
+    /// Argentina with and without the 9 behind the code of the country.
+    #[must_use]
+    pub fn other_number(&self) -> Option<Self> {
+        if self.kind() != JidKind::Phone {
+            return None;
+        }
+        let number = self.user();
+        let (country, rest) = number.split_at_checked(2)?;
+        let digits = match (country, rest.len(), rest.as_bytes()) {
+            ("55", 11, [_, _, b'9', ..]) => format!("55{}{}", &rest[..2], &rest[3..]),
+            // Lines that begin with 2 to 5 are no mobile phones.
+            ("55", 10, [_, _, b'6'..=b'9', ..]) => format!("55{}9{}", &rest[..2], &rest[2..]),
+            ("52", 11, [b'1', ..]) | ("54", 11, [b'9', ..]) => format!("{country}{}", &rest[1..]),
+            ("52", 10, _) => format!("521{rest}"),
+            ("54", 10, _) => format!("549{rest}"),
+            _ => return None,
+        };
+        Some(Self::phone(&digits))
+    }
+
     /// Which kind of address it is.
     #[must_use]
     pub fn kind(&self) -> JidKind {
@@ -162,6 +184,22 @@ mod tests {
         }
         for bad in ["", "12", "abc", "a@s.whatsapp.net", "1@example.com", "5511\n99999999", "@lid"] {
             assert_eq!(Jid::parse(bad), Err(InvalidJid), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_a_country_changed_have_two_forms() {
+        for (one, other) in [
+            ("5511987654321", Some("551187654321")),
+            ("551187654321", Some("5511987654321")),
+            ("551133334444", None),
+            ("5215512345678", Some("525512345678")),
+            ("525512345678", Some("5215512345678")),
+            ("5491112345678", Some("541112345678")),
+            ("541112345678", Some("5491112345678")),
+            ("4915112345678", None),
+        ] {
+            assert_eq!(Jid::phone(one).other_number(), other.map(Jid::phone), "{one}");
         }
     }
 

@@ -16,6 +16,7 @@ mod fields;
 mod forward;
 mod health;
 mod instance;
+mod label;
 mod measure;
 mod message;
 mod metrics;

@@ -8,7 +8,8 @@ use utoipa::openapi::{RefOr, Schema};
 use super::error::shortened;
 use super::outer::Written;
 use super::{
-    Error, chat, cluster, dead_letters, health, instance, message, metrics, openapi, root, settings, sink,
+    Error, chat, cluster, dead_letters, health, instance, label, message, metrics, openapi, root, settings,
+    sink,
 };
 use super::{path, verify_creds, webhook};
 
@@ -133,6 +134,27 @@ pub static TABLE: &[Route] = &[
     row(("edit message", &[Post], "/chat/updateMessage/{instance}", Instance), to!(chat::edit::handle)).ok().with(body::<chat::edit::EditMessage>),
     row(("delete message", &[Delete], "/chat/deleteMessageForEveryone/{instance}", Instance), to!(chat::delete::handle)).with(body::<chat::Key>),
     row(("delete message too", &[Delete], "/message/delete/{instance}", Instance), to!(chat::delete::handle)).with(body::<chat::Key>),
+
+    row(("archive chat", &[Post], "/chat/archiveChat/{instance}", Instance), to!(chat::state::archive)).with(body::<chat::state::Archive>).beside(body::<chat::state::Which>),
+    row(("mark as unread", &[Post], "/chat/markChatUnread/{instance}", Instance), to!(chat::state::unread)).with(body::<chat::state::Unread>).beside(body::<chat::state::Which>),
+    row(("mute chat", &[Post], "/chat/muteChat/{instance}", Instance), to!(chat::state::mute)).with(body::<chat::state::MuteChat>).beside(body::<chat::state::Which>),
+    row(("pin chat", &[Post], "/chat/pinChat/{instance}", Instance), to!(chat::state::pin)).with(body::<chat::state::Pin>).beside(body::<chat::state::Which>),
+    row(("block contact", &[Post], "/chat/updateBlockStatus/{instance}", Instance), to!(chat::block::handle)).with(body::<chat::block::UpdateBlockStatus>),
+    row(("subscribe to presence", &[Post], "/chat/subscribePresence/{instance}", Instance), to!(chat::presence::subscribe)).with(body::<chat::presence::Subscribe>),
+    row(("resolve address", &[Get], "/chat/resolveLid/{instance}", Instance), to!(chat::resolve::get)),
+    row(("resolve address in body", &[Post], "/chat/resolveLid/{instance}", Instance), to!(chat::resolve::post)).ok().with(body::<chat::resolve::Resolve>),
+    row(("fetch picture", &[Post], "/chat/fetchProfilePictureUrl/{instance}", Instance), to!(chat::picture::post)).ok().with(body::<chat::picture::FetchPicture>),
+    row(("fetch picture by query", &[Get], "/chat/fetchProfilePictureUrl/{instance}", Instance), to!(chat::picture::get)),
+    row(("fetch profile", &[Post], "/chat/fetchProfile/{instance}", Instance), to!(chat::profile::fetch)).ok().with(body::<chat::picture::FetchPicture>),
+    row(("fetch business profile", &[Post], "/chat/fetchBusinessProfile/{instance}", Instance), to!(chat::profile::business)).ok().with(body::<chat::picture::FetchPicture>),
+    row(("set profile name", &[Post], "/chat/updateProfileName/{instance}", Instance), to!(chat::profile::set_name)).ok().with(body::<chat::profile::UpdateName>),
+    row(("set profile status", &[Post], "/chat/updateProfileStatus/{instance}", Instance), to!(chat::profile::set_about)).ok().with(body::<chat::profile::UpdateStatus>),
+    row(("set profile picture", &[Post], "/chat/updateProfilePicture/{instance}", Instance), to!(chat::profile::set_picture)).ok().with(body::<chat::profile::UpdatePicture>),
+    row(("remove profile picture", &[Delete], "/chat/removeProfilePicture/{instance}", Instance), to!(chat::profile::remove_picture)).ok(),
+    row(("fetch privacy", &[Get], "/chat/fetchPrivacySettings/{instance}", Instance), to!(chat::privacy::fetch)),
+    row(("update privacy", &[Post], "/chat/updatePrivacySettings/{instance}", Instance), to!(chat::privacy::update)).with(body::<chat::privacy::UpdatePrivacy>),
+    row(("find labels", &[Get], "/label/findLabels/{instance}", Instance), to!(label::find)),
+    row(("handle label", &[Post], "/label/handleLabel/{instance}", Instance), to!(label::handle)).ok().with(body::<label::HandleLabel>),
 
     row(("set settings", &[Post], "/settings/set/{instance}", Instance), to!(settings::set)).with(body::<settings::SetSettings>),
     row(("find settings", &[Get], "/settings/find/{instance}", Instance), to!(settings::find)),

@@ -84,15 +84,15 @@ pub(super) fn identity(handle: &Handle, jid: Jid, lid: Option<Jid>, name: Option
 }
 
 /// The account's own name or picture is known now.
-pub(super) async fn profile(handle: &Handle, name: Option<String>, picture: Option<String>) {
+pub(super) async fn profile(handle: &Handle, name: Option<String>, picture: Option<Option<String>>) {
     let update = InstanceUpdate {
         profile_name: name.clone().map(Some),
-        profile_pic_url: picture.clone().map(Some),
+        profile_pic_url: picture.clone(),
         ..InstanceUpdate::default()
     };
     handle.0.view.send_modify(|view| {
         view.profile_name = name.or(view.profile_name.take());
-        view.profile_pic_url = picture.or(view.profile_pic_url.take());
+        view.profile_pic_url = picture.unwrap_or(view.profile_pic_url.take());
     });
     record(handle, Some(update), Vec::new()).await;
 }

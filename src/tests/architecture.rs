@@ -70,7 +70,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("buffa", &["channel/whatsapp_web"]),
     ("reqwest", &["net", "channel/meta_cloud"]),
     ("object_store", &["session/object", "media/store"]),
-    ("image", &["media"]),
+    ("image", &["media", "channel/whatsapp_web/picture"]),
     ("webp", &["media"]),
     ("infer", &["media"]),
     ("scraper", &["media"]),

@@ -17,6 +17,8 @@ mod bad_input;
 mod calls;
 #[path = "node/contract.rs"]
 mod contract;
+#[path = "node/chats.rs"]
+mod chats;
 #[path = "node/durability.rs"]
 mod durability;
 #[path = "node/groups.rs"]
@@ -25,6 +27,8 @@ mod groups;
 mod instances;
 #[path = "node/kinds.rs"]
 mod kinds;
+#[path = "node/labels.rs"]
+mod labels;
 #[path = "node/load.rs"]
 mod load;
 #[path = "node/messages.rs"]
@@ -33,6 +37,8 @@ mod messages;
 mod objects;
 #[path = "node/pairing.rs"]
 mod pairing;
+#[path = "node/profile.rs"]
+mod profile;
 #[path = "node/rabbitmq.rs"]
 mod rabbitmq;
 #[path = "node/ratchet.rs"]

@@ -15,8 +15,12 @@ use super::address::Pairs;
 use super::barrier::Barrier;
 use super::intake::Intake;
 use super::transport::Trouble;
-use crate::channel::{Channel, End, Error, Messages, Numbers, Pairing, Presence, Seat, Signal, Unsupported};
+use crate::channel::{
+    Channel, Chats, End, Error, Labels, Messages, Numbers, Pairing, Presence, Privacy, Profiles, Seat,
+    Signal, Unsupported,
+};
 use crate::domain::Jid;
+use crate::net;
 use crate::session::{Batch, Owner, Store};
 
 /// How long a graceful end may take: what is under way is flushed.
@@ -34,6 +38,8 @@ pub struct Context {
     pub acks: Acks,
     pub barrier: Arc<Barrier>,
     pub intake: Intake,
+    /// Fetches what tenants name by URL.
+    pub http: net::Client,
     pub opened: AtomicBool,
     pub trouble: Trouble,
     /// Cancelled when the connection is over.
@@ -64,7 +70,7 @@ impl Names {
 }
 
 impl Context {
-    pub fn new(seat: Seat, intake: Intake) -> Self {
+    pub fn new(seat: Seat, intake: Intake, http: net::Client) -> Self {
         Self {
             seat,
             pairs: Pairs::default(),
@@ -72,6 +78,7 @@ impl Context {
             acks: Acks::default(),
             barrier: Arc::default(),
             intake,
+            http,
             opened: AtomicBool::new(false),
             trouble: Trouble::default(),
             over: CancellationToken::new(),
@@ -234,6 +241,22 @@ impl Channel for Connection {
     }
 
     fn presence(&self) -> Result<&dyn Presence, Unsupported> {
+        Ok(self)
+    }
+
+    fn chats(&self) -> Result<&dyn Chats, Unsupported> {
+        Ok(self)
+    }
+
+    fn profiles(&self) -> Result<&dyn Profiles, Unsupported> {
+        Ok(self)
+    }
+
+    fn privacy(&self) -> Result<&dyn Privacy, Unsupported> {
+        Ok(self)
+    }
+
+    fn labels(&self) -> Result<&dyn Labels, Unsupported> {
         Ok(self)
     }
 }

@@ -97,8 +97,8 @@ impl channel::Factory for Factory {
         let http = self.http.with_proxy(proxy.clone()).map_err(|error| Error::Protocol(error.to_string()))?;
         let owner = Owner { instance: seat.instance, fence: seat.fence };
         let full_sync = seat.settings.borrow().sync_full_history;
-        let (intake, items) = Intake::new();
-        let context = Arc::new(Context::new(seat, intake));
+        let (intake, items, slow) = Intake::new();
+        let context = Arc::new(Context::new(seat, intake, http.clone()));
         let fenced: Weak<Context> = Arc::downgrade(&context);
         let on_fenced = Arc::new(move || {
             if let Some(context) = fenced.upgrade() {
@@ -131,6 +131,7 @@ impl channel::Factory for Factory {
         }
         let bot = builder.build().await.map_err(|error| Error::Unavailable(error.into()))?;
         (self.spawn)(Box::pin(intake::drain(Arc::clone(&context), items)));
+        (self.spawn)(Box::pin(intake::drain_slow(Arc::clone(&context), slow)));
         Ok(Arc::new(Connection::new(context, bot, Arc::clone(&self.store))))
     }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use wacore::types::events::{Event, EventHandler};
 use wacore::types::message::MessageInfo;
+use wacore_binary::Jid as WireJid;
 
 use super::connection::Context;
-use super::{calls, receipts, subscriber};
+use super::{calls, changes, receipts, subscriber};
 
 /// Reports that may wait. A receipt storm after a long absence fits; past it reports are dropped
 /// with an alarm, and the statuses they carried are not updated.
@@ -24,16 +25,34 @@ pub enum Item {
     Late(String),
 }
 
+/// Lookups that may wait. They ask WhatsApp, and must not hold up the reports.
+const LOOKUPS: usize = 256;
+
+/// A picture that changed: whose, and whether it is gone.
+pub struct Picture {
+    pub of: WireJid,
+    pub removed: bool,
+}
+
 /// The writing end.
 pub struct Intake {
     queue: mpsc::Sender<Item>,
+    pictures: mpsc::Sender<Picture>,
 }
 
 impl Intake {
-    /// An intake, and its reading end.
-    pub fn new() -> (Self, mpsc::Receiver<Item>) {
+    /// An intake, and its reading ends.
+    pub fn new() -> (Self, mpsc::Receiver<Item>, mpsc::Receiver<Picture>) {
         let (queue, items) = mpsc::channel(CAPACITY);
-        (Self { queue }, items)
+        let (pictures, slow) = mpsc::channel(LOOKUPS);
+        (Self { queue, pictures }, items, slow)
+    }
+
+    /// Queues a lookup of a picture; a contact whose picture is not looked up keeps the old one.
+    pub fn look_up(&self, picture: Picture) {
+        if self.pictures.try_send(picture).is_err() {
+            tracing::debug!("a picture is not looked up, because too many wait");
+        }
     }
 
     /// Queues a report; drops it with an alarm when the queue is full.
@@ -74,8 +93,18 @@ pub async fn drain(context: Arc<Context>, mut items: mpsc::Receiver<Item>) {
                 Event::IncomingCall(call) => calls::incoming(&context, &client, call).await,
                 Event::ChatPresence(update) => receipts::typing(&context, &client, update).await,
                 Event::Presence(update) => receipts::presence(&context, &client, update).await,
+                event if changes::is_one(event) => changes::apply(&context, &client, event).await,
                 other => subscriber::later(&context, &client, other).await,
             },
         }
+    }
+}
+
+/// Looks pictures up until the connection is over.
+pub async fn drain_slow(context: Arc<Context>, mut pictures: mpsc::Receiver<Picture>) {
+    let over = context.over.clone();
+    while let Some(Some(picture)) = over.run_until_cancelled(pictures.recv()).await {
+        let Some(client) = context.client() else { continue };
+        over.run_until_cancelled(changes::picture(&context, &client, &picture)).await;
     }
 }

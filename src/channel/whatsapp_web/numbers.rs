@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::address::{from_wire, to_wire};
+use super::address::{from_wire, shown, to_wire};
 use super::connection::Connection;
 use crate::channel::{Error, NumberCheck, Numbers};
 use crate::domain::Jid;
+use crate::domain::address::JidKind;
 
 #[async_trait]
 impl Numbers for Connection {
@@ -26,9 +27,25 @@ impl Numbers for Connection {
                     .unwrap_or_else(|| asked.clone()),
                 lid: answer.and_then(|found| found.lid.as_ref()).and_then(from_wire),
                 exists: answer.is_some_and(|found| found.is_registered),
-                name: None,
+                name: answer
+                    .and_then(|found| found.verified_name.as_ref())
+                    .and_then(|verified| verified.name.clone()),
             });
         }
         Ok(checks)
+    }
+
+    async fn forms(&self, jid: &Jid) -> Result<(Option<Jid>, Option<Jid>), Error> {
+        let found = shown(self.client()?, &to_wire(jid)?, None).await;
+        let forms = found.map(|shown| [Some(shown.jid), shown.alt]).into_iter().flatten().flatten();
+        let (mut phone, mut lid) = (None, None);
+        for form in forms {
+            match form.kind() {
+                JidKind::Phone => phone = Some(form),
+                JidKind::Lid => lid = Some(form),
+                _ => {}
+            }
+        }
+        Ok((phone, lid))
     }
 }

@@ -8,7 +8,7 @@ use whatsapp_rust::Client;
 
 use super::address::from_wire;
 use super::connection::Context;
-use super::intake::Item;
+use super::intake::{Item, Picture};
 use crate::channel::{End, Signal};
 use crate::domain::{EventKind as Told, Jid};
 use crate::events::{EventsFor, Write};
@@ -35,6 +35,15 @@ pub fn interest() -> EventInterest {
         EventKind::SelfPushNameUpdated,
         EventKind::ContactUpdate,
         EventKind::UndecryptableMessage,
+        EventKind::ArchiveUpdate,
+        EventKind::PinUpdate,
+        EventKind::MuteUpdate,
+        EventKind::MarkChatAsReadUpdate,
+        EventKind::DeleteChatUpdate,
+        EventKind::LabelEditUpdate,
+        EventKind::LabelAssociationUpdate,
+        EventKind::PictureUpdate,
+        EventKind::ContactUpdated,
     ])
 }
 
@@ -129,6 +138,9 @@ async fn opened(context: &Context, client: &Arc<Client>) {
     context.opened.store(true, Ordering::SeqCst);
     keep(context, client).await;
     context.signal(Signal::Open { jid, lid, name }).await;
+    if let Some(own) = client.pn() {
+        context.intake.look_up(Picture { of: own.to_non_ad(), removed: false });
+    }
     // An account that shows itself as online takes notifications away from its phone: only those
     // who ask for it are.
     let online = context.seat.settings.borrow().always_online;

@@ -73,17 +73,23 @@ fn entry(entry: &ChatEntry, instance: InstanceId) -> Value {
         "lastMessage": entry.last_message.as_ref().map(|message| last(message, instance)),
         "unreadCount": chat.unread_count,
         "isSaved": contact.is_some_and(|contact| contact.is_saved),
+        "archived": chat.archived,
+        "pinned": chat.pinned,
+        "mutedUntil": chat.muted_until,
     })
 }
 
-fn row(chat: &Chat, instance: InstanceId) -> Value {
+fn row(chat: &Chat, labels: &[String], instance: InstanceId) -> Value {
     json!({
         "id": chat.id,
         "remoteJid": chat.remote_jid,
         "remoteJidAlt": chat.remote_jid_alt,
         "name": chat.name,
-        "labels": null,
+        "labels": (!labels.is_empty()).then_some(labels),
         "unreadMessages": chat.unread_count,
+        "archived": chat.archived,
+        "pinned": chat.pinned,
+        "mutedUntil": chat.muted_until,
         "createdAt": rfc3339(chat.created_at),
         "updatedAt": rfc3339(chat.updated_at),
         "instanceId": instance,
@@ -104,9 +110,11 @@ pub async fn one(instance: LocalInstance, query: Query) -> Result<HttpResponse, 
     let missing = || Error::Invalid("remoteJid is a required query parameter".to_owned());
     let asked = query.get("remoteJid").ok_or_else(missing)?;
     let scope = instance.scope();
-    for form in forms(&scope, asked).await? {
-        if let Some(chat) = scope.chats().by_jid(&form).await? {
-            return Ok(HttpResponse::Ok().json(row(&chat, instance.id())));
+    let asked = forms(&scope, asked).await?;
+    for form in &asked {
+        if let Some(chat) = scope.chats().by_jid(form).await? {
+            let labels = scope.labels().of_chat(&asked).await?;
+            return Ok(HttpResponse::Ok().json(row(&chat, &labels, instance.id())));
         }
     }
     Ok(HttpResponse::Ok().json(Value::Null))

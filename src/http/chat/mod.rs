@@ -1,6 +1,7 @@
 //! Owns what is done with chats, their messages and their contacts; must not know how they are
 //! stored. To add an operation: one file, and its line in the table of routes.
 
+pub mod block;
 mod change;
 pub mod delete;
 pub mod edit;
@@ -11,17 +12,28 @@ pub mod find_status;
 mod key;
 pub mod numbers;
 mod paging;
+pub mod picture;
 pub mod presence;
+pub mod privacy;
+pub mod profile;
 pub mod read;
+pub mod resolve;
+pub mod state;
 
 pub use key::Key;
 
-use super::Error;
+use serde_json::json;
+
+use super::extract::LocalInstance;
+use super::{Error, State};
+use crate::channel::NumberCheck;
 use crate::db::Scope;
 use crate::domain::Jid;
+use crate::domain::address::JidKind;
+use crate::instance::Working;
 
 /// Every known form of an address: the phone number and the hidden identity of one user are one.
-async fn forms(scope: &Scope, text: &str) -> Result<Vec<String>, Error> {
+pub(super) async fn forms(scope: &Scope, text: &str) -> Result<Vec<String>, Error> {
     let jid = Jid::parse(text).map_or_else(|_| text.to_owned(), |jid| jid.to_string());
     let mut forms = vec![jid];
     for pair in scope.addresses().pairs_of(&forms).await? {
@@ -39,5 +51,34 @@ async fn forms_of(scope: &Scope, text: Option<&str>) -> Result<Vec<String>, Erro
     match text {
         Some(text) => forms(scope, text).await,
         None => Ok(Vec::new()),
+    }
+}
+
+/// What WhatsApp knows of a phone number; `None` for other addresses, which are what they are.
+async fn check(
+    (instance, state): (&LocalInstance, &State),
+    working: &Working,
+    jid: &Jid,
+) -> Result<Option<NumberCheck>, Error> {
+    let Some(numbers) = working.numbers().ok().filter(|_| jid.kind() == JidKind::Phone) else {
+        return Ok(None);
+    };
+    let checks = state.known.check(instance.id(), numbers, std::slice::from_ref(jid)).await;
+    Ok(checks.map_err(|error| instance.explain(error))?.into_iter().next())
+}
+
+/// The form of an address that exists.
+pub(super) async fn found(
+    instance: &LocalInstance,
+    state: &State,
+    working: &Working,
+    jid: &Jid,
+) -> Result<Jid, Error> {
+    match check((instance, state), working, jid).await? {
+        Some(check) if check.exists => Ok(check.jid),
+        Some(_) => {
+            Err(Error::NotOnWhatsApp(vec![json!({"jid": jid, "exists": false, "number": jid.user()})]))
+        }
+        None => Ok(jid.clone()),
     }
 }

@@ -1,5 +1,7 @@
 //! `POST /chat/whatsappNumbers/{instance}`: who is on WhatsApp.
 
+use std::collections::HashMap;
+
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -36,17 +38,32 @@ impl Input for Numbers {
 }
 
 /// The answer about one input: only phone numbers are looked up, other addresses are what they are.
-fn shown(written: &str, jid: Option<&Jid>, check: Option<&NumberCheck>) -> Value {
+fn shown(written: &str, jid: Option<&Jid>, check: Option<&NumberCheck>, names: &Names) -> Value {
     let Some(jid) = jid else { return json!({"jid": written, "exists": false, "number": written}) };
-    let Some(check) = check else { return json!({"jid": jid, "exists": true, "number": written}) };
-    let mut shown = json!({"jid": check.jid, "exists": check.exists, "number": written});
-    if let Some(name) = &check.name {
+    let shown_jid = check.map_or(jid, |check| &check.jid);
+    let exists = check.is_none_or(|check| check.exists);
+    let mut shown = json!({"jid": shown_jid, "exists": exists, "number": written});
+    let name = names.get(shown_jid.as_str()).or(check.and_then(|check| check.name.as_ref()));
+    if let Some(name) = name.filter(|_| exists) {
         shown["name"] = json!(name);
     }
-    if let Some(lid) = &check.lid {
+    if let Some(lid) = check.and_then(|check| check.lid.as_ref()) {
         shown["lid"] = json!(lid);
     }
     shown
+}
+
+/// The names of contacts by their addresses.
+type Names = HashMap<String, String>;
+
+async fn names(instance: &LocalInstance, jids: impl Iterator<Item = &Jid>) -> Result<Names, Error> {
+    let jids: Vec<String> = jids.map(ToString::to_string).collect();
+    let contacts = instance.scope().contacts().by_jids(&jids).await?;
+    let named = contacts.into_iter().filter_map(|contact| {
+        let name = contact.push_name.or(contact.saved_name)?;
+        Some((contact.remote_jid, name))
+    });
+    Ok(named.collect())
 }
 
 /// Looks numbers up.
@@ -60,10 +77,14 @@ pub async fn handle(
     let is_phone = |jid: &&Jid| jid.kind() == JidKind::Phone;
     let phones: Vec<Jid> = parsed.iter().flatten().filter(is_phone).cloned().collect();
     let checks = state.known.check(instance.id(), working.numbers()?, &phones).await;
-    let mut checks = checks.map_err(|error| instance.explain(error))?.into_iter();
+    let checks = checks.map_err(|error| instance.explain(error))?;
+    let found = checks.iter().map(|check| &check.jid);
+    let others = parsed.iter().flatten().filter(|jid| !is_phone(jid));
+    let names = names(&instance, found.chain(others)).await?;
+    let mut checks = checks.iter();
     let answers = body.numbers.iter().zip(&parsed).map(|(written, jid)| {
         let check = jid.as_ref().filter(is_phone).and_then(|_| checks.next());
-        shown(written, jid.as_ref(), check.as_ref())
+        shown(written, jid.as_ref(), check, &names)
     });
     Ok(HttpResponse::Ok().json(answers.collect::<Vec<_>>()))
 }

@@ -1,17 +1,19 @@
-//! `POST /chat/sendPresence/{instance}`.
+//! `POST /chat/sendPresence/{instance}` and `POST /chat/subscribePresence/{instance}`.
 
 use std::time::Duration;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::found;
 use crate::channel::ChatState;
 use crate::domain::Jid;
-use crate::http::Error;
+use crate::domain::address::JidKind;
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
 use crate::http::message::{LONGEST_DELAY, address, show};
+use crate::http::{Error, State};
 
 /// What a chat sees of us.
 #[derive(ToSchema)]
@@ -53,6 +55,12 @@ pub async fn handle(
     let working = instance.work().await?;
     let presence = working.presence()?;
     let delay = Duration::from_millis(body.delay);
+    // Who shows itself wants to see the other side too, as the contract has it.
+    if matches!(body.number.kind(), JidKind::Phone | JidKind::Lid)
+        && presence.subscribe(&body.number).await.is_err()
+    {
+        tracing::debug!("the presence could not be subscribed to");
+    }
     let told = match body.presence.as_str() {
         "available" => presence.online(true).await,
         "unavailable" => presence.online(false).await,
@@ -62,4 +70,31 @@ pub async fn handle(
     };
     told.map_err(|error| instance.explain(error))?;
     Ok(HttpResponse::Created().json(json!({"presence": body.presence})))
+}
+
+/// Whose comings and goings are told.
+#[derive(ToSchema)]
+pub struct Subscribe {
+    /// A phone number, a JID or a LID.
+    #[schema(value_type = String)]
+    number: Jid,
+}
+
+impl Input for Subscribe {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        Some(Self { number: address(fields, "number")? })
+    }
+}
+
+/// Asks to be told when a contact comes and goes: as `presence.update`, until the connection ends.
+pub async fn subscribe(
+    instance: LocalInstance,
+    state: web::Data<State>,
+    Valid(body): Valid<Subscribe>,
+) -> Result<HttpResponse, Error> {
+    let working = instance.work().await?;
+    let contact = found(&instance, &state, &working, &body.number).await?;
+    let subscribed = working.presence()?.subscribe(&contact).await;
+    subscribed.map_err(|error| instance.explain(error))?;
+    Ok(HttpResponse::Created().json(json!({"subscribed": contact})))
 }

@@ -16,6 +16,9 @@ const PRESENT: Duration = Duration::from_secs(6 * 60 * 60);
 /// How long a number is known not to exist: somebody may just be signing up.
 const ABSENT: Duration = Duration::from_secs(60);
 
+/// Numbers of one question, each of which may stand for two.
+const BATCH: usize = 100;
+
 struct Lifetime;
 
 impl<K> Expiry<K, NumberCheck> for Lifetime {
@@ -54,8 +57,8 @@ impl Known {
                 None => unknown.push(jid.clone()),
             }
         }
-        if !unknown.is_empty() {
-            for check in numbers.check(&unknown).await? {
+        for some in unknown.chunks(BATCH) {
+            for check in ask(numbers, some).await? {
                 self.0.insert((instance, check.asked.clone()), check.clone()).await;
                 answers.insert(check.asked.clone(), check);
             }
@@ -70,6 +73,21 @@ impl Known {
         };
         Ok(jids.iter().map(|jid| answers.get(jid).cloned().unwrap_or_else(|| silent(jid))).collect())
     }
+}
+
+/// Asks about addresses and the other forms that their numbers may have; what exists is the answer.
+async fn ask(numbers: &dyn Numbers, jids: &[Jid]) -> Result<Vec<NumberCheck>, Error> {
+    let others = jids.iter().filter_map(Jid::other_number).filter(|other| !jids.contains(other));
+    let all: Vec<Jid> = jids.iter().cloned().chain(others).collect();
+    let checks = numbers.check(&all).await?;
+    let found = |jid: &Jid| checks.iter().find(|check| check.asked == *jid);
+    let best = |asked: &Jid| {
+        let own = found(asked);
+        let other = asked.other_number().and_then(|other| found(&other)).filter(|check| check.exists);
+        let check = own.filter(|check| check.exists).or(other).or(own)?;
+        Some(NumberCheck { asked: asked.clone(), ..check.clone() })
+    };
+    Ok(jids.iter().filter_map(best).collect())
 }
 
 #[cfg(test)]
@@ -95,13 +113,17 @@ mod tests {
             };
             Ok(jids.iter().map(check).collect())
         }
+
+        async fn forms(&self, _: &Jid) -> Result<(Option<Jid>, Option<Jid>), Error> {
+            Ok((None, None))
+        }
     }
 
     #[tokio::test]
     async fn a_number_is_asked_for_once_per_instance() {
         let (known, numbers) = (Known::default(), Asked(AtomicUsize::new(0)));
         let (one, other) = (InstanceId::random(), InstanceId::random());
-        let jid = Jid::phone("5511999999999");
+        let jid = Jid::phone("4915112345678");
         for _ in 0..3 {
             let answers = known.check(one, &numbers, &[jid.clone(), jid.clone()]).await.unwrap();
             assert!(answers.len() == 2 && answers.iter().all(|answer| answer.exists));

@@ -123,6 +123,10 @@ impl Numbers for Played {
         };
         Ok(jids.iter().map(check).collect())
     }
+
+    async fn forms(&self, _: &Jid) -> Result<(Option<Jid>, Option<Jid>), channel::Error> {
+        Ok((None, None))
+    }
 }
 
 #[async_trait]

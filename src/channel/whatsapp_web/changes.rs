@@ -1,0 +1,170 @@
+//! What was changed on the phone or another device of the account, and what contacts changed of
+//! themselves.
+
+use serde_json::{Map, Value, json};
+use wacore::types::events::{Event, LabelAssociationUpdate, LabelEditUpdate};
+use wacore_binary::Jid as WireJid;
+use whatsapp_rust::Client;
+
+use super::address::{self, Shown};
+use super::connection::Context;
+use super::intake::Picture;
+use crate::channel::Signal;
+use crate::domain::{EventKind, Jid};
+use crate::events::{ChatState, Write};
+
+/// Whether a report is a change of this kind.
+pub const fn is_one(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::ArchiveUpdate(_)
+            | Event::PinUpdate(_)
+            | Event::MuteUpdate(_)
+            | Event::MarkChatAsReadUpdate(_)
+            | Event::DeleteChatUpdate(_)
+            | Event::LabelEditUpdate(_)
+            | Event::LabelAssociationUpdate(_)
+            | Event::PictureUpdate(_)
+            | Event::ContactUpdated(_)
+    )
+}
+
+/// Records a change and tells it.
+pub async fn apply(context: &Context, client: &Client, event: &Event) {
+    let (chat, state) = match event {
+        Event::ArchiveUpdate(update) => {
+            (&update.jid, ChatState { archived: update.action.archived, ..ChatState::default() })
+        }
+        Event::PinUpdate(update) => {
+            (&update.jid, ChatState { pinned: update.action.pinned, ..ChatState::default() })
+        }
+        Event::MuteUpdate(update) => {
+            let until = update
+                .action
+                .muted
+                .unwrap_or_default()
+                .then(|| update.action.mute_end_timestamp.unwrap_or(-1));
+            (&update.jid, ChatState { muted_until: Some(until), ..ChatState::default() })
+        }
+        Event::MarkChatAsReadUpdate(update) => {
+            let unread = update.action.read.map(|read| !read);
+            (&update.jid, ChatState { unread, ..ChatState::default() })
+        }
+        Event::DeleteChatUpdate(update) => return delete(context, client, &update.jid).await,
+        Event::LabelEditUpdate(update) => return label(context, update).await,
+        Event::LabelAssociationUpdate(update) => return association(context, client, update).await,
+        Event::PictureUpdate(update) => {
+            return context.intake.look_up(Picture { of: update.jid.clone(), removed: update.removed });
+        }
+        Event::ContactUpdated(update) => {
+            return context.intake.look_up(Picture { of: update.jid.clone(), removed: false });
+        }
+        _ => return,
+    };
+    if let Some(chat) = address::shown(client, chat, None).await {
+        context.seat.journal.submit(vec![chat_state(context, &chat, state)]).await;
+    }
+}
+
+fn chat_state(context: &Context, chat: &Shown, state: ChatState) -> Write {
+    let journal = &context.seat.journal;
+    let data = json!([shown(&chat.jid, state, context)]);
+    Write::ChatState {
+        remote_jid: chat.jid.to_string(),
+        remote_jid_alt: chat.alt.as_ref().map(ToString::to_string),
+        state,
+        on_new: journal.event(EventKind::ChatsUpsert, &data),
+        on_change: journal.event(EventKind::ChatsUpdate, &data),
+    }
+}
+
+/// The chat with what has changed of it.
+fn shown(chat: &Jid, state: ChatState, context: &Context) -> Value {
+    let mut shown = Map::new();
+    shown.insert("remoteJid".to_owned(), json!(chat));
+    if let Some(archived) = state.archived {
+        shown.insert("archived".to_owned(), json!(archived));
+    }
+    if let Some(pinned) = state.pinned {
+        shown.insert("pinned".to_owned(), json!(pinned));
+    }
+    if let Some(until) = state.muted_until {
+        shown.insert("mutedUntil".to_owned(), json!(until));
+    }
+    if let Some(unread) = state.unread {
+        shown.insert("markedAsUnread".to_owned(), json!(unread));
+    }
+    shown.insert("instanceId".to_owned(), json!(context.seat.instance));
+    Value::Object(shown)
+}
+
+async fn delete(context: &Context, client: &Client, chat: &WireJid) {
+    let Some(chat) = address::shown(client, chat, None).await else { return };
+    let events = context.seat.journal.event(EventKind::ChatsDelete, &json!([chat.jid]));
+    let write = Write::ChatRemoved { remote_jid: chat.jid.to_string(), events };
+    context.seat.journal.submit(vec![write]).await;
+}
+
+async fn label(context: &Context, update: &LabelEditUpdate) {
+    let (label_id, action) = (update.label_id.clone(), &update.action);
+    let deleted = action.deleted.unwrap_or_default();
+    let name = action.name.clone().unwrap_or_default();
+    let color = action.color.unwrap_or_default();
+    let predefined_id = action.predefined_id.map(|id| id.to_string());
+    let data = json!({
+        "id": label_id, "name": name, "color": color, "predefinedId": predefined_id, "deleted": deleted,
+        "instance": context.seat.name,
+    });
+    let events = context.seat.journal.event(EventKind::LabelsEdit, &data);
+    context
+        .seat
+        .journal
+        .submit(vec![if deleted {
+            Write::LabelRemoved { label_id, events }
+        } else {
+            Write::Label { label_id, name, color, predefined_id, events }
+        }])
+        .await;
+}
+
+async fn association(context: &Context, client: &Client, update: &LabelAssociationUpdate) {
+    let Some(chat) = address::shown(client, &update.chat_jid, None).await else { return };
+    let labeled = update.action.labeled.unwrap_or_default();
+    let data = json!({
+        "instance": context.seat.name,
+        "type": if labeled { "add" } else { "remove" },
+        "chatId": chat.jid,
+        "labelId": update.label_id,
+    });
+    let events = context.seat.journal.event(EventKind::LabelsAssociation, &data);
+    let (label_id, remote_jid) = (update.label_id.clone(), chat.jid.to_string());
+    context.seat.journal.submit(vec![Write::LabelChat { label_id, remote_jid, labeled, events }]).await;
+}
+
+/// Looks up where a picture is now, keeps the address with the contact and tells it.
+pub async fn picture(context: &Context, client: &Client, changed: &Picture) {
+    let url = if changed.removed {
+        None
+    } else {
+        match client.contacts().get_profile_picture(&changed.of, false).await {
+            Ok(found) => found.map(|picture| picture.url),
+            Err(error) => {
+                tracing::debug!(instance = %context.seat.name, %error, "a picture could not be looked up");
+                return;
+            }
+        }
+    };
+    let Some(of) = address::shown(client, &changed.of, None).await else { return };
+    let own = client.pn().and_then(|own| address::from_wire(&own));
+    if own.as_ref() == Some(&of.jid) {
+        context.signal(Signal::Profile { name: None, picture: Some(url.clone()) }).await;
+    }
+    let journal = &context.seat.journal;
+    let data = json!([{"remoteJid": of.jid, "profilePicUrl": url, "instanceId": context.seat.instance}]);
+    let write = Write::ContactPicture {
+        remote_jid: of.jid.to_string(),
+        profile_pic_url: url,
+        events: journal.event(EventKind::ContactsUpdate, &data),
+    };
+    journal.submit(vec![write]).await;
+}

@@ -1,0 +1,219 @@
+//! What the account's devices agree on about a chat: `POST /chat/archiveChat`, `/chat/markChatUnread`,
+//! `/chat/muteChat` and `/chat/pinChat`, each with `/{instance}`.
+
+use actix_web::HttpResponse;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::forms;
+use super::key::Key;
+use crate::channel::{self, Mute, Newest};
+use crate::domain::{EventKind, Jid};
+use crate::events::{ChatState, Write};
+use crate::http::Error;
+use crate::http::extract::{Input, LocalInstance, Valid};
+use crate::http::fields::Fields;
+use crate::http::message::address;
+
+/// A chat, named by itself or by its newest message.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct Which {
+    /// The chat; that of the message when absent.
+    #[schema(value_type = Option<String>)]
+    chat: Jid,
+    /// `{key}` of its newest message: devices that know later ones are not changed.
+    #[schema(value_type = Option<Object>)]
+    last_message: Option<Key>,
+}
+
+impl Which {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        // Some clients send a list of one.
+        let list = fields.value("lastMessage").is_some_and(Value::is_array);
+        let last = if list {
+            fields.required_objects("lastMessage")?.into_iter().next()
+        } else {
+            fields.object("lastMessage")
+        };
+        let last_message = match last.as_ref().and_then(|last| last.object("key")) {
+            Some(key) => Some(Key::among(&key)?),
+            None => None,
+        };
+        let chat = match &last_message {
+            Some(key) if !fields.has("chat") => Some(key.remote_jid.clone()),
+            _ => address(fields, fields.either(&["chat", "number", "remoteJid"])),
+        };
+        Some(Self { chat: chat?, last_message })
+    }
+
+    /// The newest message as far as it is on record: a range needs its time.
+    async fn newest(&self, instance: &LocalInstance) -> Result<Option<Newest>, Error> {
+        let stored = match &self.last_message {
+            Some(key) => key.stored(instance).await?,
+            None => {
+                let scope = instance.scope();
+                let forms = forms(&scope, self.chat.as_str()).await?;
+                scope.messages().last_of_chat(&forms).await?
+            }
+        };
+        Ok(stored.map(|message| Newest { key: message.key, timestamp: message.timestamp }))
+    }
+}
+
+/// Records a change that the other devices have learnt of.
+async fn record(
+    instance: &LocalInstance,
+    chat: &Jid,
+    told: Result<(), channel::Error>,
+    (state, mut shown): (ChatState, Value),
+) -> Result<(), Error> {
+    told.map_err(|error| instance.explain(error))?;
+    let known = {
+        let mut known = None;
+        for form in forms(&instance.scope(), chat.as_str()).await? {
+            known = known.or(instance.scope().chats().by_jid(&form).await?);
+        }
+        known
+    };
+    let remote_jid = known.map_or_else(|| chat.to_string(), |chat| chat.remote_jid);
+    shown["remoteJid"] = json!(remote_jid);
+    shown["instanceId"] = json!(instance.id());
+    let (journal, data) = (instance.journal(), json!([shown]));
+    let write = Write::ChatState {
+        remote_jid,
+        remote_jid_alt: None,
+        state,
+        on_new: journal.event(EventKind::ChatsUpsert, &data),
+        on_change: journal.event(EventKind::ChatsUpdate, &data),
+    };
+    journal.commit(vec![write]).await.map_err(|error| instance.explain(error)).map(drop)
+}
+
+/// A chat to put away or take back.
+#[derive(ToSchema)]
+pub struct Archive {
+    /// Its fields stand beside the others.
+    #[schema(ignore)]
+    which: Which,
+    /// Whether it is put away.
+    archive: bool,
+}
+
+impl Input for Archive {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        let archive = fields.required_flag("archive");
+        Some(Self { which: Which::read(fields)?, archive: archive? })
+    }
+}
+
+/// Puts a chat away, or takes it back.
+pub async fn archive(
+    instance: LocalInstance,
+    Valid(Archive { which, archive }): Valid<Archive>,
+) -> Result<HttpResponse, Error> {
+    let working = instance.work().await?;
+    let newest = which.newest(&instance).await?;
+    let told = working.chats()?.archive(&which.chat, archive, newest.as_ref()).await;
+    let state = ChatState { archived: Some(archive), ..ChatState::default() };
+    record(&instance, &which.chat, told, (state, json!({"archived": archive}))).await?;
+    Ok(HttpResponse::Created().json(json!({"chatId": which.chat, "archived": archive})))
+}
+
+/// A chat to mark as unread.
+#[derive(ToSchema)]
+pub struct Unread {
+    /// Its fields stand beside the others.
+    #[schema(ignore)]
+    which: Which,
+}
+
+impl Input for Unread {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        if !fields.has("lastMessage") && !fields.has("chat") {
+            fields.missing("lastMessage");
+            return None;
+        }
+        Some(Self { which: Which::read(fields)? })
+    }
+}
+
+/// Marks a chat as unread.
+pub async fn unread(
+    instance: LocalInstance,
+    Valid(Unread { which }): Valid<Unread>,
+) -> Result<HttpResponse, Error> {
+    let working = instance.work().await?;
+    let newest = which.newest(&instance).await?;
+    let told = working.chats()?.mark(&which.chat, false, newest.as_ref()).await;
+    let state = ChatState { unread: Some(true), ..ChatState::default() };
+    record(&instance, &which.chat, told, (state, json!({"markedAsUnread": true}))).await?;
+    Ok(HttpResponse::Created().json(json!({"chatId": which.chat, "markedChatUnread": true})))
+}
+
+/// A chat to make mute.
+#[derive(ToSchema)]
+pub struct MuteChat {
+    /// Its fields stand beside the others.
+    #[schema(ignore)]
+    which: Which,
+    /// Whether it is mute.
+    mute: bool,
+    /// Until when, in unix milliseconds; until it is ended when absent.
+    until: Option<i64>,
+}
+
+impl Input for MuteChat {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        let mute = fields.required_flag("mute");
+        let until = fields.integer("until").map(|until| i64::try_from(until).unwrap_or(i64::MAX));
+        Some(Self { which: Which::read(fields)?, mute: mute?, until })
+    }
+}
+
+/// Makes a chat mute, or ends that.
+pub async fn mute(
+    instance: LocalInstance,
+    Valid(MuteChat { which, mute, until }): Valid<MuteChat>,
+) -> Result<HttpResponse, Error> {
+    let working = instance.work().await?;
+    let wanted = match (mute, until) {
+        (false, _) => Mute::Off,
+        (true, Some(until)) => Mute::Until(until),
+        (true, None) => Mute::Forever,
+    };
+    let told = working.chats()?.mute(&which.chat, wanted).await;
+    let muted_until = mute.then(|| until.unwrap_or(-1));
+    let state = ChatState { muted_until: Some(muted_until), ..ChatState::default() };
+    record(&instance, &which.chat, told, (state, json!({"mutedUntil": muted_until}))).await?;
+    Ok(HttpResponse::Created().json(json!({"chatId": which.chat, "muted": mute, "mutedUntil": muted_until})))
+}
+
+/// A chat to keep on top.
+#[derive(ToSchema)]
+pub struct Pin {
+    /// Its fields stand beside the others.
+    #[schema(ignore)]
+    which: Which,
+    /// Whether it stays on top.
+    pin: bool,
+}
+
+impl Input for Pin {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        let pin = fields.required_flag("pin");
+        Some(Self { which: Which::read(fields)?, pin: pin? })
+    }
+}
+
+/// Keeps a chat on top, or ends that.
+pub async fn pin(
+    instance: LocalInstance,
+    Valid(Pin { which, pin }): Valid<Pin>,
+) -> Result<HttpResponse, Error> {
+    let working = instance.work().await?;
+    let told = working.chats()?.pin(&which.chat, pin).await;
+    let state = ChatState { pinned: Some(pin), ..ChatState::default() };
+    record(&instance, &which.chat, told, (state, json!({"pinned": pin}))).await?;
+    Ok(HttpResponse::Created().json(json!({"chatId": which.chat, "pinned": pin})))
+}

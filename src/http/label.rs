@@ -1,0 +1,191 @@
+//! `GET /label/findLabels/{instance}` and `POST /label/handleLabel/{instance}`.
+
+use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::chat::{forms, found};
+use super::extract::{Input, LocalInstance, Valid};
+use super::fields::Fields;
+use super::message::address;
+use super::{Error, State};
+use crate::db::Label;
+use crate::domain::{EventKind, Jid};
+use crate::events::Write;
+
+/// Longest id of a label, in bytes.
+const LONGEST_ID: usize = 64;
+/// Longest name of a label, in characters.
+const LONGEST_NAME: usize = 100;
+/// WhatsApp's colours are numbered from 0 to this.
+const LAST_COLOR: u64 = 19;
+
+/// What to do with a label.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct HandleLabel {
+    /// The chat, to `add` a label to it or to `remove` it from it.
+    #[schema(value_type = Option<String>)]
+    number: Option<Jid>,
+    /// The label; when one is created and this is absent, the next free number.
+    label_id: Option<String>,
+    /// `add`, `remove`, `create` or `delete`.
+    #[schema(value_type = String)]
+    action: Action,
+    /// The name of the label that is created or changed.
+    name: Option<String>,
+    /// The number of its colour, 0 to 19.
+    color: Option<i32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Add,
+    Remove,
+    Create,
+    Delete,
+}
+
+impl Input for HandleLabel {
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        let action = match fields.text("action").as_deref() {
+            Some("create") => Some(Action::Create),
+            Some("delete") => Some(Action::Delete),
+            Some("add") => Some(Action::Add),
+            Some("remove") => Some(Action::Remove),
+            _ => None,
+        };
+        let of_chat = !matches!(action, Some(Action::Create | Action::Delete));
+        let number = if of_chat { address(fields, "number") } else { None };
+        let label_id = match action {
+            Some(Action::Create) if !fields.has("labelId") => None,
+            _ => fields.filled_text("labelId"),
+        };
+        if label_id.as_ref().is_some_and(|id| id.len() > LONGEST_ID) {
+            fields.wrong("labelId", &format!("does not meet maximum length of {LONGEST_ID}"));
+        }
+        if action.is_none() {
+            match fields.required_text("action") {
+                Some(_) => fields.wrong("action", "is not one of enum values: add,remove,create,delete"),
+                None => return None,
+            }
+        }
+        let name = if action == Some(Action::Create) { fields.filled_text("name") } else { None };
+        if name.as_ref().is_some_and(|name| name.chars().count() > LONGEST_NAME) {
+            fields.wrong("name", &format!("does not meet maximum length of {LONGEST_NAME}"));
+        }
+        let color = fields.integer("color");
+        if color.is_some_and(|color| color > LAST_COLOR) {
+            fields.wrong("color", &format!("must be less than or equal to {LAST_COLOR}"));
+        }
+        let color = color.and_then(|color| i32::try_from(color).ok());
+        Some(Self { number, label_id, action: action?, name, color })
+    }
+}
+
+fn shown(label: &Label) -> Value {
+    json!({
+        "color": label.color.to_string(),
+        "name": label.name,
+        "id": label.label_id,
+        "predefinedId": label.predefined_id,
+    })
+}
+
+/// The labels of the account.
+pub async fn find(instance: LocalInstance) -> Result<HttpResponse, Error> {
+    let labels = instance.scope().labels().all().await?;
+    Ok(HttpResponse::Ok().json(labels.iter().map(shown).collect::<Vec<_>>()))
+}
+
+/// Changes a label, or the labels of a chat.
+pub async fn handle(
+    instance: LocalInstance,
+    state: web::Data<State>,
+    Valid(body): Valid<HandleLabel>,
+) -> Result<HttpResponse, Error> {
+    match body.action {
+        Action::Create => create(&instance, body).await,
+        Action::Delete => delete(&instance, body).await,
+        Action::Add | Action::Remove => put(&instance, &state, body).await,
+    }
+}
+
+async fn put(instance: &LocalInstance, state: &State, body: HandleLabel) -> Result<HttpResponse, Error> {
+    let (number, label_id) = (body.number.ok_or(Error::Internal)?, body.label_id.ok_or(Error::Internal)?);
+    let labeled = body.action == Action::Add;
+    let working = instance.work().await?;
+    let chat = found(instance, state, &working, &number).await?;
+    known(instance, &label_id).await?;
+    let put = working.labels()?.put(&label_id, &chat, labeled).await;
+    put.map_err(|error| instance.explain(error))?;
+    let kind = if labeled { "add" } else { "remove" };
+    let data = json!({"instance": instance.name(), "type": kind, "chatId": chat, "labelId": label_id});
+    let events = instance.journal().event(EventKind::LabelsAssociation, &data);
+    // The phone may have named the chat by its other form.
+    let mut chats = vec![chat.to_string()];
+    if !labeled {
+        chats.extend(forms(&instance.scope(), chat.as_str()).await?);
+        chats.sort_unstable();
+        chats.dedup();
+    }
+    let write = |remote_jid| Write::LabelChat {
+        label_id: label_id.clone(),
+        remote_jid,
+        labeled,
+        events: events.clone(),
+    };
+    record(instance, chats.into_iter().map(write).collect()).await?;
+    let mut answer = json!({"numberJid": chat, "labelId": label_id});
+    answer[kind] = json!(true);
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+async fn create(instance: &LocalInstance, body: HandleLabel) -> Result<HttpResponse, Error> {
+    let working = instance.work().await?;
+    let labels = instance.scope().labels().all().await?;
+    let label_id = body.label_id.unwrap_or_else(|| {
+        let numbers = labels.iter().filter_map(|label| label.label_id.parse::<u64>().ok());
+        (numbers.max().unwrap_or_default() + 1).to_string()
+    });
+    let old = labels.iter().find(|label| label.label_id == label_id);
+    let name = body.name.ok_or(Error::Internal)?;
+    let color = body.color.or(old.map(|old| old.color)).unwrap_or_default();
+    let predefined_id = old.and_then(|old| old.predefined_id.clone());
+    let edited = working.labels()?.edit(&label_id, &name, color).await;
+    edited.map_err(|error| instance.explain(error))?;
+    let label = Label { label_id, name, color, predefined_id, created_at: 0, updated_at: 0 };
+    let events = told(instance, &label, false);
+    let answer = shown(&label);
+    let Label { label_id, name, color, predefined_id, .. } = label;
+    record(instance, vec![Write::Label { label_id, name, color, predefined_id, events }]).await?;
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+async fn delete(instance: &LocalInstance, body: HandleLabel) -> Result<HttpResponse, Error> {
+    let label_id = body.label_id.ok_or(Error::Internal)?;
+    let working = instance.work().await?;
+    let label = known(instance, &label_id).await?;
+    working.labels()?.delete(&label_id).await.map_err(|error| instance.explain(error))?;
+    let events = told(instance, &label, true);
+    record(instance, vec![Write::LabelRemoved { label_id: label_id.clone(), events }]).await?;
+    Ok(HttpResponse::Ok().json(json!({"labelId": label_id, "delete": true})))
+}
+
+fn told(instance: &LocalInstance, label: &Label, deleted: bool) -> Vec<crate::events::Routed> {
+    let data = json!({
+        "id": label.label_id, "name": label.name, "color": label.color, "predefinedId": label.predefined_id,
+        "deleted": deleted, "instance": instance.name(),
+    });
+    instance.journal().event(EventKind::LabelsEdit, &data)
+}
+
+async fn known(instance: &LocalInstance, label_id: &str) -> Result<Label, Error> {
+    let labels = instance.scope().labels().all().await?;
+    let found = labels.into_iter().find(|label| label.label_id == label_id);
+    found.ok_or_else(|| Error::NotFound(format!("There is no label {label_id}")))
+}
+
+async fn record(instance: &LocalInstance, writes: Vec<Write>) -> Result<(), Error> {
+    instance.journal().commit(writes).await.map_err(|error| instance.explain(error)).map(drop)
+}

@@ -1,0 +1,87 @@
+//! Labels, made here and on the phone.
+
+use serde_json::{Value, json};
+use wa_sim::Change;
+use wa_sim::receiver::Receiver;
+use waggle::net::Method;
+
+use crate::chats::shared;
+use crate::support::{Node, contact, eventually, simulator, told};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_of_the_phone_and_of_the_api_are_one_list() {
+    let simulator = simulator().await;
+    let handle = simulator.handle();
+    let receiver = Receiver::start().await.unwrap();
+    let mut node = Node::start(&simulator).await;
+    let phone = node.pair("acme", &simulator, Some(&receiver)).await;
+    let alice = contact(&simulator, "Alice");
+    assert_eq!(node.get("/label/findLabels/acme").await, json!([]));
+
+    let vip = |deleted| Change::Label { id: "7".into(), name: "VIP".into(), color: 3, deleted };
+    handle.change(&phone, &vip(false)).unwrap();
+    handle
+        .change(&phone, &Change::LabelChat { id: "7".into(), chat: alice.lid.clone(), labeled: true })
+        .unwrap();
+    eventually("the phone's label is here", async || {
+        handle.announce_app_state(&phone).unwrap();
+        (node.get("/label/findLabels/acme").await.as_array().unwrap().len() == 1).then_some(())
+    })
+    .await;
+    let shown = json!([{"color": "3", "name": "VIP", "id": "7", "predefinedId": null}]);
+    assert_eq!(node.get("/label/findLabels/acme").await, shown);
+    let edit = told(&receiver, "labels.edit", |_| true).await;
+    assert_eq!(
+        (&edit["data"]["id"], &edit["data"]["name"], &edit["data"]["deleted"]),
+        (&json!("7"), &json!("VIP"), &json!(false))
+    );
+    told(&receiver, "labels.association", |body| body["data"]["type"] == "add").await;
+
+    let new = json!({"action": "create", "name": "Later", "color": 5});
+    let (status, created) = shared(&node, "/label/handleLabel/acme", new).await;
+    assert_eq!((status, &created["id"]), (200, &json!("8")), "{created}");
+    let add = json!({"number": alice.phone, "labelId": "8", "action": "add"});
+    let added = node.post("/label/handleLabel/acme", add).await;
+    assert_eq!(added["labelId"], "8");
+    assert_eq!(added["add"], true);
+    let association = told(&receiver, "labels.association", |body| body["data"]["labelId"] == "8").await;
+    assert_eq!(association["data"]["type"], "add");
+    let records = handle.app_state(&phone).unwrap();
+    let find = |index: &[&str]| {
+        records.iter().find(|record| record.index == index).map(|record| record.value.clone())
+    };
+    assert_eq!(find(&["label_edit", "8"]).unwrap()["label_edit_action"]["name"], "Later");
+    assert_eq!(find(&["label_jid", "8", &alice.jid]).unwrap()["label_association_action"]["labeled"], true);
+
+    // The chat shows its labels, whoever put them on, also after a restart.
+    let order = wa_sim::Send { to: phone.clone(), text: "hi".into(), ..wa_sim::Send::default() };
+    handle.send(&alice.phone, order).await.unwrap();
+    let chat = format!("/chat/findChatByRemoteJid/acme?remoteJid={}", alice.jid);
+    let labels = async |node: &Node| node.get(&chat).await["labels"].clone();
+    eventually("the chat has both", async || (labels(&node).await == json!(["7", "8"])).then_some(())).await;
+    node.stop().await;
+    node.start_again().await;
+    node.is("acme", "open").await;
+    assert_eq!(labels(&node).await, json!(["7", "8"]));
+
+    let remove = json!({"number": alice.phone, "labelId": "8", "action": "remove"});
+    assert_eq!(node.post("/label/handleLabel/acme", remove).await["remove"], true);
+    handle.change(&phone, &vip(true)).unwrap();
+    eventually("the phone's label is gone", async || {
+        handle.announce_app_state(&phone).unwrap();
+        (node.get("/label/findLabels/acme").await.as_array().unwrap().len() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(labels(&node).await, Value::Null);
+    told(&receiver, "labels.edit", |body| body["data"]["deleted"] == true).await;
+    node.post("/label/handleLabel/acme", json!({"labelId": "8", "action": "delete"})).await;
+    assert_eq!(node.get("/label/findLabels/acme").await, json!([]));
+
+    let (status, answer) = node.call(Method::POST, "/label/handleLabel/acme", json!({})).await;
+    assert_eq!(status, 400);
+    for field in ["number", "labelId", "action"] {
+        assert!(answer.to_string().contains(field), "{answer}");
+    }
+    let unknown = json!({"number": alice.phone, "labelId": "99", "action": "add"});
+    assert_eq!(node.call(Method::POST, "/label/handleLabel/acme", unknown).await.0, 404);
+}
