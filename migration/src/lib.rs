@@ -18,6 +18,7 @@ mod m20261121_000004_session_record;
 mod m20261121_000005_outbox;
 mod m20261121_000006_cluster;
 mod m20261121_000009_labels;
+mod m20261121_000008_group_metadata;
 
 /// Every change of the schema, oldest first.
 pub struct Migrator;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_outbox::Migration),
             Box::new(m20261121_000006_cluster::Migration),
             Box::new(m20261121_000009_labels::Migration),
+            Box::new(m20261121_000008_group_metadata::Migration),
         ]
     }
 }

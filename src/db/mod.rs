@@ -11,6 +11,7 @@ mod contacts;
 mod dead_letters;
 mod entity;
 mod error;
+mod groups;
 mod instances;
 mod labels;
 mod messages;
@@ -30,6 +31,7 @@ pub use connect::Database;
 pub use contacts::{Contact, ContactFilter, Contacts};
 pub use dead_letters::{DeadLetter, DeadLetters, Failure};
 pub use error::{Cause, Error};
+pub use groups::{GroupRow, Groups};
 pub use instances::{
     Counts, InstanceFilter, InstanceUpdate, Instances, Located, NewInstance, Ownership, Remains,
 };

@@ -8,6 +8,7 @@ use super::chats::Chats;
 use super::contacts::Contacts;
 use super::dead_letters::DeadLetters;
 use super::labels::Labels;
+use super::groups::Groups;
 use super::messages::Messages;
 use super::pools::Pools;
 use super::session_records::SessionRecords;
@@ -67,6 +68,12 @@ impl Scope {
     #[must_use]
     pub fn labels(&self) -> Labels {
         Labels { scope: self.clone() }
+    }
+
+    /// What is known of its groups; written through the writer.
+    #[must_use]
+    pub fn groups(&self) -> Groups {
+        Groups { scope: self.clone() }
     }
 
     /// Where its events go.

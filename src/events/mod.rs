@@ -7,7 +7,9 @@ mod journal;
 pub mod rabbitmq;
 pub mod relay;
 
-pub use crate::db::{ChatState, EventsFor, MessageHead, Outcome, Routed, Unread, Write};
+pub use crate::db::{
+    ChatState, EventsFor, GroupRow, Groups, MessageHead, Outcome, Routed, Unread, Write,
+};
 pub use body::{About, Body, date_time};
 pub use journal::{GLOBAL_WEBHOOK, GlobalSinks, Journal};
 pub use relay::{Carried, Carrier};

@@ -99,6 +99,7 @@ async fn suite(target: Target) {
     directory::chats_come_newest_first(&world).await;
     directory::addresses_go_both_ways(&world).await;
     directory::a_sink_keeps_its_identity(&world).await;
+    directory::groups_are_replaced_and_forgotten(&world).await;
     session::records_and_expiry(&world).await;
     session::scans_are_by_bytes(&world).await;
     session::the_last_change_of_a_batch_wins(&world).await;

@@ -5,6 +5,7 @@ pub mod address;
 pub mod chat;
 pub mod contact;
 pub mod dead_letter;
+pub mod group_metadata;
 pub mod instance;
 pub mod label;
 pub mod label_chat;

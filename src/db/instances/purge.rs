@@ -12,13 +12,14 @@ const GRACE: i64 = 24 * 3600 * 1000;
 
 /// Tenant tables and what identifies their rows in the instance. The last two are needed for what is
 /// still to be delivered.
-const TABLES: [(&str, &str); 9] = [
+const TABLES: [(&str, &str); 10] = [
     ("message", "id"),
     ("chat", "remote_jid"),
     ("contact", "id"),
     ("address", "lid"),
     ("label", "label_id"),
     ("label_chat", "id"),
+    ("group_metadata", "jid"),
     ("dead_letter", "id"),
     ("sink", "id"),
     ("outbox", "id"),

@@ -127,6 +127,15 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
             state.addresses.insert((instance, lid.clone()), pn.clone());
             true
         }
+        Write::Group { jid, row, events } => {
+            state.groups.insert((instance, jid.clone()), row.clone());
+            state.tell(instance, events);
+            true
+        }
+        Write::ForgetGroups => {
+            state.forget_groups(instance);
+            true
+        }
         Write::Session { change } => {
             state.session(instance, change);
             true

@@ -13,6 +13,8 @@ const SESSION_KIND: usize = 32;
 const SESSION_KEY: usize = 255;
 const SINK: usize = 16;
 const LABEL: usize = 64;
+/// More than a group of the largest size takes, in each of its columns.
+const GROUP: usize = 4 << 20;
 
 pub fn unit(unit: &Unit) -> Result<(), Error> {
     unit.writes.iter().try_for_each(write)
@@ -64,6 +66,14 @@ fn write(write: &Write) -> Result<(), Error> {
             routed(events)
         }
         Write::Address { lid, pn } => jid(lid).and_then(|()| jid(pn)),
+        Write::Group { jid: group, row, events } => {
+            jid(group)?;
+            for part in row.iter().flat_map(|row| [&row.metadata, &row.members]) {
+                text(part, "metadata of a group", GROUP)?;
+            }
+            routed(events)
+        }
+        Write::ForgetGroups => Ok(()),
         Write::Session { change } => session(change),
         Write::Instance(update) => {
             for address in [&update.owner_jid, &update.owner_lid] {

@@ -11,7 +11,7 @@ use super::message::{New, Slot};
 use super::sql::{self, Columns, Conflict, Type};
 use super::state::{Row, Sent, State};
 use crate::db::Error;
-use crate::db::entity::{instance, session_record};
+use crate::db::entity::{group_metadata, instance, session_record};
 use crate::db::instances::changes;
 use crate::domain::InstanceId;
 
@@ -29,6 +29,7 @@ impl Flush<'_> {
         self.messages(state).await?;
         self.directory(state).await?;
         self.labels(state).await?;
+        self.groups(state).await?;
         self.session(state).await?;
         for (id, update) in &state.updates {
             let row = instance::Entity::update_many().set(changes(update, state.now)?);
@@ -146,6 +147,28 @@ impl Flush<'_> {
         self.delete("label_chat", &KEY, &taken).await?;
         let conflict = replace(&["instance_id", "remote_jid", "label_id"], &["label_id"]);
         self.insert("label_chat", &["instance_id", "label_id", "remote_jid", "id"], conflict, &put).await
+    }
+
+    async fn groups(&self, state: &State) -> Result<(), Error> {
+        for id in &state.forgotten_groups {
+            let rows = group_metadata::Entity::delete_many();
+            rows.filter(group_metadata::Column::InstanceId.eq(id.0)).exec(self.transaction).await?;
+        }
+        let (mut gone, mut known) = (Values::new(), Values::new());
+        for ((id, jid), row) in &state.groups {
+            let mut values: Vec<Value> = vec![id.0.into(), jid.clone().into()];
+            match row {
+                None => gone.push(values),
+                Some(row) => {
+                    let texts = [row.metadata.clone().into(), row.members.clone().into()];
+                    values.extend(texts.into_iter().chain([row.fetched_at.into()]));
+                    known.push(values);
+                }
+            }
+        }
+        self.delete("group_metadata", &[("instance_id", Type::Id), ("jid", Type::Text)], &gone).await?;
+        let conflict = replace(&["instance_id", "jid"], &["metadata", "members", "fetched_at"]);
+        self.insert("group_metadata", &GROUP, conflict, &known).await
     }
 
     async fn session(&self, state: &State) -> Result<(), Error> {
@@ -285,6 +308,8 @@ impl Flush<'_> {
 const fn replace(key: &'static [&'static str], set: &'static [&'static str]) -> Conflict {
     Conflict::Replace { key, set }
 }
+
+const GROUP: [&str; 5] = ["instance_id", "jid", "metadata", "members", "fetched_at"];
 
 const MESSAGE: [&str; 18] = [
     "id",

@@ -137,6 +137,8 @@ impl<'a> Needs<'a> {
             }
             Write::Sent { .. }
             | Write::Address { .. }
+            | Write::Group { .. }
+            | Write::ForgetGroups
             | Write::Session { .. }
             | Write::Instance(_)
             | Write::Event(_) => {}

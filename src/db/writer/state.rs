@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::message::Slot;
 use super::{Routed, SessionChange};
-use crate::db::{Chat, Contact, InstanceUpdate, Label, OutboxRow};
+use crate::db::{Chat, Contact, GroupRow, InstanceUpdate, Label, OutboxRow};
 use crate::domain::{InstanceId, MessageStatus};
 
 /// A row by its instance and its name in it.
@@ -34,6 +34,9 @@ pub struct State {
     /// Whether a chat has a label, by the label and the chat.
     pub labelled: BTreeMap<(InstanceId, String, String), Row<bool>>,
     pub addresses: BTreeMap<(InstanceId, String), String>,
+    /// `None` is to be removed.
+    pub groups: BTreeMap<(InstanceId, String), Option<Arc<GroupRow>>>,
+    pub forgotten_groups: HashSet<InstanceId>,
     pub clears: Vec<(InstanceId, Option<Cow<'static, str>>)>,
     pub records: HashMap<(InstanceId, Cow<'static, str>, Vec<u8>), Option<Record>>,
     pub updates: Vec<(InstanceId, InstanceUpdate)>,
@@ -90,6 +93,12 @@ impl State {
         self.by_id.insert((slot.id, slot.instance), index);
         self.by_key.entry((slot.instance, slot.key.id.clone())).or_default().push(index);
         self.messages.push(slot);
+    }
+
+    /// Forgetting comes before what is recorded in the same batch afterwards.
+    pub fn forget_groups(&mut self, instance: InstanceId) {
+        self.groups.retain(|(owner, _), _| *owner != instance);
+        self.forgotten_groups.insert(instance);
     }
 
     /// The last change of a record wins; clearing comes before all others.

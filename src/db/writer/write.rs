@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::db::InstanceUpdate;
+use crate::db::{GroupRow, InstanceUpdate};
 use crate::domain::{Event, Fence, InstanceId, MessageKey, MessageStatus, StoredMessage};
 
 /// Writes of one instance that happen together or not at all, in order.
@@ -196,6 +196,17 @@ pub enum Write {
         /// Phone number address.
         pn: String,
     },
+    /// Records what is known of a group, or forgets it.
+    Group {
+        /// The group.
+        jid: String,
+        /// What is known; `None` forgets it.
+        row: Option<Arc<GroupRow>>,
+        /// Told in any case.
+        events: Vec<Routed>,
+    },
+    /// Forgets every group: another account has other ones.
+    ForgetGroups,
     /// Changes protocol key material.
     Session {
         /// The change.
@@ -314,6 +325,8 @@ impl std::fmt::Debug for Write {
             Self::Contact { .. } => "Contact",
             Self::ContactPicture { .. } => "ContactPicture",
             Self::Address { .. } => "Address",
+            Self::Group { .. } => "Group",
+            Self::ForgetGroups => "ForgetGroups",
             Self::Session { .. } => "Session",
             Self::Instance(_) => "Instance",
             Self::Event(_) => "Event",

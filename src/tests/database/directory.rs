@@ -1,7 +1,7 @@
 //! Chats, contacts, addresses and sinks.
 
 use uuid::Uuid;
-use waggle::db::{ChatFilter, ContactFilter, Pair, Unread, Write};
+use waggle::db::{ChatFilter, ContactFilter, GroupRow, Pair, Unread, Write};
 use waggle::domain::{EventKind, SinkKind};
 
 use super::instances::sink;
@@ -106,4 +106,30 @@ pub async fn a_sink_keeps_its_identity(world: &World) {
     assert!(!stored.enabled);
     sinks.set(&sink(SinkKind::Websocket)).await.unwrap();
     assert_eq!(sinks.all().await.unwrap().len(), 2);
+}
+
+pub async fn groups_are_replaced_and_forgotten(world: &World) {
+    let id = world.instance().await;
+    let row = |subject: &str, members: &str| GroupRow {
+        metadata: subject.to_owned(),
+        members: members.to_owned(),
+        fetched_at: 1,
+    };
+    let group = |jid: &str, row: Option<GroupRow>| Write::Group {
+        jid: jid.to_owned(),
+        row: row.map(Into::into),
+        events: vec![],
+    };
+    let writes = vec![group("1@g.us", Some(row("old", "[]"))), group("2@g.us", Some(row("two", "[1]")))];
+    world.write(id, writes).await;
+    world.write(id, vec![group("1@g.us", Some(row("new", "[2]")))]).await;
+    let groups = world.db.instance(id).groups();
+    assert_eq!(groups.find("1@g.us").await.unwrap(), Some(row("new", "[2]")));
+    assert_eq!(groups.all(true).await.unwrap(), [row("new", "[2]"), row("two", "[1]")]);
+    assert_eq!(groups.all(false).await.unwrap(), [row("new", ""), row("two", "")]);
+    world.write(id, vec![group("1@g.us", None), group("3@g.us", None)]).await;
+    assert_eq!(groups.all(true).await.unwrap(), [row("two", "[1]")]);
+    let writes = vec![group("4@g.us", Some(row("gone", "[]"))), Write::ForgetGroups];
+    world.write(id, [writes, vec![group("5@g.us", Some(row("kept", "[]")))]].concat()).await;
+    assert_eq!(groups.all(true).await.unwrap(), [row("kept", "[]")]);
 }

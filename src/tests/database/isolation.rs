@@ -1,6 +1,6 @@
 //! Two tenants with the same keys.
 
-use waggle::db::{ChatFilter, ContactFilter, Failure, MessageFilter, Page, Unread, Write};
+use waggle::db::{ChatFilter, ContactFilter, Failure, GroupRow, MessageFilter, Page, Unread, Write};
 use waggle::domain::{EventKind, MessageStatus, SinkKind};
 
 use super::instances::sink;
@@ -38,6 +38,13 @@ pub async fn nothing_crosses_tenants(world: &World) {
                 on_change: vec![],
             },
             Write::Address { lid: "1@lid".to_owned(), pn: format!("{name}@x") },
+            Write::Group {
+                jid: "1@g.us".to_owned(),
+                row: Some(
+                    GroupRow { metadata: name.to_owned(), members: "[]".to_owned(), fetched_at: 1 }.into(),
+                ),
+                events: vec![],
+            },
             put("kind", b"key", value, None),
         ]
     };
@@ -66,6 +73,8 @@ pub async fn nothing_crosses_tenants(world: &World) {
     assert_eq!(of_b.addresses().lid_of_pn("a@x").await.unwrap(), None);
     assert_eq!(of_b.addresses().pairs_of(&["1@lid".to_owned()]).await.unwrap(), []);
     assert_eq!(of_b.addresses().all(10).await.unwrap(), []);
+    assert_eq!(of_b.groups().find("1@g.us").await.unwrap(), None);
+    assert_eq!(of_b.groups().all(true).await.unwrap(), []);
     assert_eq!(of_b.session().get("kind", b"key").await.unwrap(), None);
     assert_eq!(of_b.session().get_many("kind", &[b"key".to_vec()]).await.unwrap(), [None]);
     assert_eq!(of_b.session().scan("kind", b"").await.unwrap(), []);
@@ -88,7 +97,7 @@ pub async fn nothing_crosses_tenants(world: &World) {
     let mut second = message("K", CHAT, 2);
     second.message = "{}".to_owned();
     other[0] = store(second);
-    assert_eq!(world.write(b, other).await, [true; 5]);
+    assert_eq!(world.write(b, other).await, [true; 6]);
     for (id, name, value) in [(a, "a", "of a"), (b, "b", "of b")] {
         let scope = world.db.instance(id);
         let entry = scope.chats().find(&ChatFilter::default(), 10, 0).await.unwrap().remove(0);
@@ -98,7 +107,12 @@ pub async fn nothing_crosses_tenants(world: &World) {
         assert_eq!(scope.addresses().pn_of_lid("1@lid").await.unwrap(), Some(format!("{name}@x")));
         assert_eq!(scope.session().get("kind", b"key").await.unwrap().as_deref(), Some(value.as_bytes()));
         assert_eq!(scope.messages().by_key_id("K").await.unwrap().len(), 1);
+        assert_eq!(scope.groups().find("1@g.us").await.unwrap().unwrap().metadata, name);
     }
+    // Forgetting one tenant's groups leaves the other's.
+    world.write(a, vec![Write::ForgetGroups]).await;
+    assert_eq!(world.db.instance(a).groups().all(true).await.unwrap(), []);
+    assert!(world.db.instance(b).groups().find("1@g.us").await.unwrap().is_some());
     // Clearing one tenant's records leaves the other's.
     let destroy = Write::Session { change: waggle::db::SessionChange::Destroy };
     world.write(a, vec![destroy]).await;
