@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, watch};
 
 use crate::domain::{Fence, InstanceId, InstanceName, Jid, Settings};
-use crate::events::Journal;
+use crate::events::{self, Journal};
 /// Where outgoing connections go through.
 pub use crate::net::Proxy;
 
 pub mod chats;
 pub mod labels;
+pub mod groups;
 pub mod messages;
 pub mod privacy;
 pub mod profile;
@@ -21,6 +22,7 @@ pub mod whatsapp_web;
 
 pub use chats::{Chats, Mute, Newest};
 pub use labels::Labels;
+pub use groups::Groups;
 pub use messages::{Content, Location, Messages, Outgoing, Prepared, Quoted};
 pub use privacy::Privacy;
 pub use profile::{About, Profiles};
@@ -42,6 +44,12 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Something at WhatsApp that does not exist; the text says what.
+    #[error("{0}")]
+    NotFound(String),
+    /// Something that the account may not do; the text says what.
+    #[error("{0}")]
+    NotAllowed(String),
     /// WhatsApp answered with an error.
     #[error("WhatsApp refused: {0}")]
     Refused(String),
@@ -84,6 +92,8 @@ pub struct Seat {
     pub proxy: Option<Proxy>,
     /// Where what happens is recorded.
     pub journal: Journal,
+    /// What is known of its groups; recorded through the journal.
+    pub groups: events::Groups,
     /// Where the life of the connection is reported. Bounded; a channel that finds it full waits.
     pub signals: mpsc::Sender<Signal>,
 }
@@ -199,6 +209,14 @@ pub trait Channel: Send + Sync + 'static {
     /// As [`Channel::pairing`].
     fn numbers(&self) -> Result<&dyn Numbers, Unsupported> {
         Err(Unsupported { what: "checking numbers", integration: self.integration() })
+    }
+
+    /// Groups.
+    ///
+    /// # Errors
+    /// As [`Channel::pairing`].
+    fn groups(&self) -> Result<&dyn Groups, Unsupported> {
+        Err(Unsupported { what: "groups", integration: self.integration() })
     }
 
     /// Being online, and typing.

@@ -33,8 +33,12 @@ pub enum Error {
     NoInstance(String),
     /// Something else does not exist; the text says what.
     NotFound(String),
+    /// The account may not do it; the text says what.
+    NotAllowed(String),
     /// Missing or wrong fields, all of them.
     Schema(Vec<String>),
+    /// A parameter that every request of a kind needs; the texts say which and how.
+    Needed(&'static [&'static str]),
     /// The request is wrong in another way.
     Invalid(String),
     /// Numbers that are not on WhatsApp.
@@ -71,10 +75,10 @@ impl Error {
     pub const fn code(&self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::WrongOrigin => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::WrongOrigin | Self::NotAllowed(_) => StatusCode::FORBIDDEN,
             Self::NoRoute(_) | Self::NoInstance(_) | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Schema(_) | Self::Invalid(_) | Self::NotOnWhatsApp(_) => StatusCode::BAD_REQUEST,
-            Self::NothingToEnd(_) | Self::Unsupported(_) => StatusCode::BAD_REQUEST,
+            Self::NothingToEnd(_) | Self::Unsupported(_) | Self::Needed(_) => StatusCode::BAD_REQUEST,
             Self::NotConnected(_) | Self::Conflict(_) => StatusCode::CONFLICT,
             Self::NameTaken(_, status) => *status,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -96,6 +100,8 @@ impl Error {
             Self::NoRoute(what) => one(format!("Cannot {what}")),
             Self::NoInstance(name) => one(format!("The \"{name}\" instance does not exist")),
             Self::NotFound(text) | Self::Invalid(text) | Self::Conflict(text) => one(text.clone()),
+            Self::NotAllowed(text) => one(text.clone()),
+            Self::Needed(texts) => json!(texts),
             Self::Schema(problems) => json!([problems]),
             Self::NotOnWhatsApp(numbers) => json!(numbers),
             Self::NotConnected(name) | Self::NothingToEnd(name) => {
@@ -164,6 +170,8 @@ impl Error {
             channel::Error::NotConnected => Self::NotConnected(name.to_owned()),
             channel::Error::Unsupported(error) => error.into(),
             channel::Error::Invalid { field, reason } => Self::Invalid(format!("{field} {reason}")),
+            channel::Error::NotFound(text) => Self::NotFound(text),
+            channel::Error::NotAllowed(text) => Self::NotAllowed(text),
             error @ channel::Error::Refused(_) => Self::Refused(error.to_string()),
             channel::Error::Timeout => Self::Timeout,
             channel::Error::Fenced | channel::Error::Unavailable(_) => Self::Unavailable,

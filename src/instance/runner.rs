@@ -297,6 +297,7 @@ impl Runner {
             settings: self.handle.0.settings.subscribe(),
             proxy: self.proxy.clone(),
             journal: self.handle.journal().clone(),
+            groups: self.handle.scope().groups(),
             signals: self.signals.0.clone(),
         };
         let (factory, pace, lease) = (Arc::clone(&self.factory), Arc::clone(&self.pace), self.lease.clone());

@@ -13,11 +13,12 @@ use whatsapp_rust::bot::Bot;
 use super::acks::Acks;
 use super::address::Pairs;
 use super::barrier::Barrier;
+use super::groups::Known;
 use super::intake::Intake;
 use super::transport::Trouble;
 use crate::channel::{
-    Channel, Chats, End, Error, Labels, Messages, Numbers, Pairing, Presence, Privacy, Profiles, Seat,
-    Signal, Unsupported,
+    Channel, Chats, End, Error, Groups, Labels, Messages, Numbers, Pairing, Presence, Privacy, Profiles,
+    Seat, Signal, Unsupported,
 };
 use crate::domain::Jid;
 use crate::net;
@@ -36,6 +37,7 @@ pub struct Context {
     pub pairs: Pairs,
     pub names: Names,
     pub acks: Acks,
+    pub groups: Known,
     pub barrier: Arc<Barrier>,
     pub intake: Intake,
     /// Fetches what tenants name by URL.
@@ -71,11 +73,14 @@ impl Names {
 
 impl Context {
     pub fn new(seat: Seat, intake: Intake, http: net::Client) -> Self {
+    }
+
         Self {
             seat,
             pairs: Pairs::default(),
             names: Names::default(),
             acks: Acks::default(),
+            groups: Known::default(),
             barrier: Arc::default(),
             intake,
             http,
@@ -237,6 +242,10 @@ impl Channel for Connection {
     }
 
     fn numbers(&self) -> Result<&dyn Numbers, Unsupported> {
+        Ok(self)
+    }
+
+    fn groups(&self) -> Result<&dyn Groups, Unsupported> {
         Ok(self)
     }
 

@@ -99,6 +99,7 @@ impl channel::Factory for Factory {
         let full_sync = seat.settings.borrow().sync_full_history;
         let (intake, items, slow) = Intake::new();
         let context = Arc::new(Context::new(seat, intake, http.clone()));
+        let http = WhatsAppHttp::new(http, self.main.clone());
         let fenced: Weak<Context> = Arc::downgrade(&context);
         let on_fenced = Arc::new(move || {
             if let Some(context) = fenced.upgrade() {
@@ -107,7 +108,6 @@ impl channel::Factory for Factory {
         });
         let backend =
             Backend::new(Arc::clone(&self.store), owner, on_fenced).telling(Arc::clone(&context.barrier));
-        let http = WhatsAppHttp::new(http, self.main.clone());
         let version = self.versions.current(http.clone().shared()).await;
         let transport = self
             .transport

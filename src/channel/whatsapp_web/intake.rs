@@ -9,7 +9,7 @@ use wacore::types::message::MessageInfo;
 use wacore_binary::Jid as WireJid;
 
 use super::connection::Context;
-use super::{calls, changes, receipts, subscriber};
+use super::{calls, changes, groups, receipts, subscriber};
 
 /// Reports that may wait. A receipt storm after a long absence fits; past it reports are dropped
 /// with an alarm, and the statuses they carried are not updated.
@@ -55,12 +55,14 @@ impl Intake {
         }
     }
 
-    /// Queues a report; drops it with an alarm when the queue is full.
-    pub fn offer(&self, item: Item) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(item) {
+    /// Queues a report; drops it with an alarm when the queue is full, and answers whether it did not.
+    pub fn offer(&self, item: Item) -> bool {
+        let full = matches!(self.queue.try_send(item), Err(mpsc::error::TrySendError::Full(_)));
+        if full {
             metrics::counter!(crate::telemetry::metrics::DROPPED_EVENTS).increment(1);
             tracing::error!("a report of WhatsApp was dropped, because too many wait");
         }
+        !full
     }
 }
 
@@ -71,7 +73,10 @@ impl EventHandler for Bus {
     fn handle_event(&self, event: Arc<Event>) {
         subscriber::at_once(&self.0, &event);
         if subscriber::is_queued(&event) {
-            self.0.intake.offer(Item::Event(event));
+            let is_of_group = matches!(&*event, Event::GroupUpdate(_));
+            if !self.0.intake.offer(Item::Event(event)) && is_of_group {
+                self.0.groups.doubt(self.0.seat.journal.now());
+            }
         }
     }
 
@@ -94,6 +99,7 @@ pub async fn drain(context: Arc<Context>, mut items: mpsc::Receiver<Item>) {
                 Event::ChatPresence(update) => receipts::typing(&context, &client, update).await,
                 Event::Presence(update) => receipts::presence(&context, &client, update).await,
                 event if changes::is_one(event) => changes::apply(&context, &client, event).await,
+                Event::GroupUpdate(update) => groups::notified(&context, &client, update).await,
                 other => subscriber::later(&context, &client, other).await,
             },
         }

@@ -10,6 +10,7 @@ mod changes;
 mod chats;
 mod connection;
 mod factory;
+mod groups;
 mod hook;
 pub mod http_client;
 mod inbound;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use wacore::iq::dirty::DirtyType;
 use wacore::types::events::{Event, EventInterest, EventKind, ServerAck, TempBanReason};
 use whatsapp_rust::Client;
 
@@ -44,6 +45,8 @@ pub fn interest() -> EventInterest {
         EventKind::LabelAssociationUpdate,
         EventKind::PictureUpdate,
         EventKind::ContactUpdated,
+        EventKind::GroupUpdate,
+        EventKind::DirtyState,
     ])
 }
 
@@ -55,6 +58,7 @@ pub fn is_queued(event: &Event) -> bool {
             | Event::Disconnected(_)
             | Event::PairingQrCodesExhausted(_)
             | Event::UndecryptableMessage(_)
+            | Event::DirtyState(_)
     )
 }
 
@@ -62,6 +66,10 @@ pub fn is_queued(event: &Event) -> bool {
 pub fn at_once(context: &Context, event: &Event) {
     match event {
         Event::ServerAck(ack) if ack.class.as_deref() == Some("message") => acknowledged(context, ack),
+        // WhatsApp gave up on telling us what happened to groups while we were away.
+        Event::DirtyState(state) if state.dirty_type == DirtyType::Groups => {
+            context.groups.doubt(context.seat.journal.now());
+        }
         // Told when a connection breaks that was not to end, and when one is open: from then on the
         // runner decides about the next one.
         Event::Connected(_) | Event::Disconnected(_) => context.reconnect(false),
@@ -102,6 +110,7 @@ pub async fn later(context: &Arc<Context>, client: &Arc<Client>, event: &Event) 
     match event {
         Event::PairingQrCode(qr) => context.signal(Signal::Qr(qr.code.clone())).await,
         Event::PairSuccess(pair) => {
+            context.seat.journal.submit(vec![Write::ForgetGroups]).await;
             if let Some(jid) = from_wire(&pair.id) {
                 context.signal(Signal::Paired { jid, lid: from_wire(&pair.lid) }).await;
             }

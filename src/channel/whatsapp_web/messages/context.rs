@@ -5,7 +5,8 @@ use serde_json::Value;
 use waproto::whatsapp as wa;
 
 use super::Connection;
-use crate::channel::whatsapp_web::address::{from_wire, to_wire};
+use crate::channel::groups::Member;
+use crate::channel::whatsapp_web::address::from_wire;
 use crate::channel::whatsapp_web::json::from_value;
 use crate::channel::{Error, Outgoing, Quoted};
 use crate::domain::Jid;
@@ -47,11 +48,12 @@ impl Connection {
         })
     }
 
+    /// In the form in which the members see each other.
     async fn members(&self, group: &Jid) -> Result<Vec<String>, Error> {
-        let wire = to_wire(group)?;
-        let info = self.client()?.groups().query_info(&wire).await;
-        let info = info.map_err(|error| Error::Refused(error.to_string()))?;
-        Ok(info.participants.iter().map(wacore_binary::Jid::to_non_ad_string).collect())
+        let group = self.group(group).await?;
+        let hidden = group.addressing_mode == "lid";
+        let shown = |member: Member| member.lid.filter(|_| hidden).unwrap_or(member.id).to_string();
+        Ok(group.participants.into_iter().map(shown).collect())
     }
 }
 
