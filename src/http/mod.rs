@@ -14,6 +14,7 @@ mod extract;
 mod failures;
 mod fields;
 mod forward;
+mod group;
 mod health;
 mod instance;
 mod label;

@@ -8,8 +8,8 @@ use utoipa::openapi::{RefOr, Schema};
 use super::error::shortened;
 use super::outer::Written;
 use super::{
-    Error, chat, cluster, dead_letters, health, instance, label, message, metrics, openapi, root, settings,
-    sink,
+    Error, business, call, chat, cluster, dead_letters, group, health, instance, label, low_level, message,
+    metrics, openapi, root, settings, sink,
 };
 use super::{path, verify_creds, webhook};
 
@@ -155,6 +155,24 @@ pub static TABLE: &[Route] = &[
     row(("update privacy", &[Post], "/chat/updatePrivacySettings/{instance}", Instance), to!(chat::privacy::update)).with(body::<chat::privacy::UpdatePrivacy>),
     row(("find labels", &[Get], "/label/findLabels/{instance}", Instance), to!(label::find)),
     row(("handle label", &[Post], "/label/handleLabel/{instance}", Instance), to!(label::handle)).ok().with(body::<label::HandleLabel>),
+    row(("create group", &[Post], "/group/create/{instance}", Instance), to!(group::create::handle)).with(body::<group::create::CreateGroup>),
+    row(("update group subject", &[Post, Put], "/group/updateGroupSubject/{instance}", Instance), to!(group::update::subject)).with(body::<group::update::UpdateGroupSubject>).beside(body::<group::GroupJid>),
+    row(("update group picture", &[Post, Put], "/group/updateGroupPicture/{instance}", Instance), to!(group::update::picture)).with(body::<group::update::UpdateGroupPicture>).beside(body::<group::GroupJid>),
+    row(("update group description", &[Post, Put], "/group/updateGroupDescription/{instance}", Instance), to!(group::update::description)).with(body::<group::update::UpdateGroupDescription>).beside(body::<group::GroupJid>),
+    row(("find group", &[Get], "/group/findGroupInfos/{instance}", Instance), to!(group::info::one)),
+    row(("fetch groups", &[Get], "/group/fetchAllGroups/{instance}", Instance), to!(group::info::all)),
+    row(("find group participants", &[Get], "/group/participants/{instance}", Instance), to!(group::info::participants)),
+    row(("find invite code", &[Get], "/group/inviteCode/{instance}", Instance), to!(group::invite::code)),
+    row(("find group of invite", &[Get], "/group/inviteInfo/{instance}", Instance), to!(group::invite::info)),
+    row(("accept invite", &[Get], "/group/acceptInviteCode/{instance}", Instance), to!(group::invite::accept)),
+    row(("send invite", &[Post], "/group/sendInvite/{instance}", Instance), to!(group::invite::send)).ok().with(body::<group::invite::SendInvite>).beside(body::<group::GroupJid>),
+    row(("revoke invite code", &[Post, Put], "/group/revokeInviteCode/{instance}", Instance), to!(group::invite::revoke)).with(body::<group::GroupJid>),
+    row(("update participants", &[Post, Put], "/group/updateParticipant/{instance}", Instance), to!(group::members::handle)).with(body::<group::members::UpdateParticipant>).beside(body::<group::GroupJid>),
+    row(("update group setting", &[Post, Put], "/group/updateSetting/{instance}", Instance), to!(group::update::setting)).with(body::<group::update::UpdateSetting>).beside(body::<group::GroupJid>),
+    row(("toggle disappearing messages", &[Post, Put], "/group/toggleEphemeral/{instance}", Instance), to!(group::update::ephemeral)).with(body::<group::update::ToggleEphemeral>).beside(body::<group::GroupJid>),
+    row(("leave group", &[Delete], "/group/leaveGroup/{instance}", Instance), to!(group::leave::handle)).ok().with(body::<group::GroupJid>),
+    row(("list join requests", &[Get], "/group/joinRequests/{instance}", Instance), to!(group::requests::list)),
+    row(("update join requests", &[Post, Put], "/group/updateJoinRequests/{instance}", Instance), to!(group::requests::decide)).with(body::<group::requests::UpdateJoinRequests>).beside(body::<group::GroupJid>),
 
     row(("set settings", &[Post], "/settings/set/{instance}", Instance), to!(settings::set)).with(body::<settings::SetSettings>),
     row(("find settings", &[Get], "/settings/find/{instance}", Instance), to!(settings::find)),

@@ -21,6 +21,10 @@ mod contract;
 mod chats;
 #[path = "node/durability.rs"]
 mod durability;
+#[path = "node/group_changes.rs"]
+mod group_changes;
+#[path = "node/group_events.rs"]
+mod group_events;
 #[path = "node/groups.rs"]
 mod groups;
 #[path = "node/instances.rs"]

@@ -5,6 +5,7 @@
 mod idempotency;
 mod instance;
 mod key;
+mod parameters;
 mod query;
 mod valid;
 
@@ -12,5 +13,6 @@ pub use idempotency::IdempotencyKey;
 pub use instance::LocalInstance;
 pub(super) use key::presented;
 pub use key::{AnyKey, GlobalKey, PeerKey};
+pub use parameters::Parameters;
 pub use query::Query;
 pub use valid::{Input, Valid};

@@ -344,7 +344,47 @@ fn cases() -> Vec<Case> {
     ];
     all.extend(feeds());
     all.extend(finds());
+    all.extend(groups());
     all
+}
+
+fn groups() -> Vec<Case> {
+    let of = |path, extra: Value, fields: &[(&'static str, Is)]| {
+        let mut good = json!({"groupJid": "120363000000000000@g.us"});
+        good.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let all: Vec<_> = [&[("/groupJid", Address)], fields].concat();
+        case(Method::POST, path, good, &all)
+    };
+    let users = json!(["5511987654321"]);
+    let text = |name| [(name, Text), (name, Required)];
+    let (action, who) =
+        ([("/action", Text), ("/action", Object)], [("/participants", List), ("/participants", Required)]);
+    let both = [action.as_slice(), who.as_slice()].concat();
+    let create =
+        json!({"subject": "s", "description": "d", "participants": users, "promoteParticipants": true});
+    let subject = text("/subject");
+    let create_fields =
+        [subject.as_slice(), who.as_slice(), &[("/description", Text), ("/promoteParticipants", Flag)]];
+    vec![
+        case(Method::POST, "/group/create/victim", create, &create_fields.concat()),
+        of("/group/updateGroupSubject/victim", json!({"subject": "s"}), &text("/subject")),
+        of("/group/updateGroupDescription/victim", json!({"description": "d"}), &text("/description")),
+        of("/group/updateGroupPicture/victim", json!({"image": "aGk="}), &text("/image")),
+        of("/group/updateParticipant/victim", json!({"action": "add", "participants": users}), &both),
+        of("/group/updateJoinRequests/victim", json!({"action": "reject", "participants": users}), &both),
+        of("/group/updateSetting/victim", json!({"action": "locked"}), &action),
+        of(
+            "/group/toggleEphemeral/victim",
+            json!({"expiration": 86_400}),
+            &[("/expiration", Whole), ("/expiration", Required)],
+        ),
+        of(
+            "/group/sendInvite/victim",
+            json!({"description": "d", "numbers": users}),
+            &[("/description", Text), ("/numbers", List), ("/numbers", Required)],
+        ),
+        of("/group/revokeInviteCode/victim", json!({}), &[]),
+    ]
 }
 
 /// A node with one instance that has something to lose. Nothing here gets as far as WhatsApp.
@@ -586,6 +626,22 @@ async fn what_is_taken_or_unknown_is_refused_and_named() {
         ),
         ("/instance/setPresence/victim", json!({"presence": "dancing"}), "presence"),
         ("/chat/whatsappNumbers/victim", json!({"numbers": vec!["5511987654321"; 501]}), "numbers"),
+        (
+            "/group/create/victim",
+            json!({"subject": "s".repeat(101), "participants": ["5511987654321"]}),
+            "subject",
+        ),
+        ("/group/create/victim", json!({"subject": "s", "participants": []}), "participants"),
+        ("/group/create/victim", json!({"subject": "s", "participants": ["1@g.us"]}), "participants[0]"),
+        ("/group/updateGroupSubject/victim?groupJid=1", json!({"subject": " "}), "subject"),
+        (
+            "/group/updateGroupDescription/victim?groupJid=1",
+            json!({"description": "d".repeat(2_049)}),
+            "description",
+        ),
+        ("/group/updateGroupSubject/victim?groupJid=5511987654321@c.us", json!({"subject": "s"}), "groupJid"),
+        ("/group/toggleEphemeral/victim?groupJid=1", json!({"expiration": 60}), "expiration"),
+        ("/group/updateSetting/victim?groupJid=1", json!({"action": "shouting"}), "action"),
         ("/webhook/redrive/victim", json!({"ids": ["no id"]}), "ids"),
         ("/chat/findMessages/victim", json!({"where": {"messageTimestamp": {"gte": "long ago"}}}), "gte"),
         ("/instance/connect/victim", json!({"number": "abc"}), "number"),
@@ -599,6 +655,12 @@ async fn what_is_taken_or_unknown_is_refused_and_named() {
         "/webhook/deadLetters/victim?take=many",
         "/webhook/deadLetters/victim?skip=-1",
         "/chat/findChatByRemoteJid/victim",
+        "/group/findGroupInfos/victim",
+        "/group/participants/victim?groupJid=nobody",
+        "/group/fetchAllGroups/victim",
+        "/group/fetchAllGroups/victim?getParticipants=perhaps",
+        "/group/inviteInfo/victim",
+        "/group/acceptInviteCode/victim?inviteCode=",
     ] {
         let (status, message) = refused(&node, &Method::GET, path, Vec::new()).await;
         assert_eq!(status, 400, "{path}: {message}");
