@@ -77,6 +77,6 @@ pub use world::{
     outages::{Outage, Outages},
     persist::StateError,
     record::{Direction, RecordedStanza},
-    social::Business,
+    social::{Business, Collection, Product},
     stats::Stats,
 };

@@ -27,7 +27,7 @@ POST /admin/accounts/{phone}/history     the same body: sends that history to al
 GET  /admin/accounts/{phone}/app-state   what the account's devices and phone have set: [{collection, index, value}]
 POST /admin/accounts/{phone}/app-state   {change, ...}: mute, pin, archive, read, star, deleteChat, clearChat, deleteForMe, contact, pushName, strangerSalt, label or labelChat, done on the phone
 POST /admin/accounts/{phone}/app-state/announce  tells all devices the versions of all collections once more
-POST /admin/accounts/{phone}/profile     {name?, about?, picture?: BASE64, business?: {name, description?, email?, websites?, address?, categories?}, tell?: [PHONE]}
+POST /admin/accounts/{phone}/profile     {name?, about?, picture?: BASE64, business?: {name, description?, email?, websites?, address?, categories?, products?, collections?}, tell?: [PHONE]}
 POST /admin/accounts/{phone}/block       {other, blocked}: the phone's user blocks or unblocks a number
 POST /admin/accounts/{phone}/restricted  {restricted}: direct messages without the account's privacy token get ack error 463
 POST /admin/props                        {CODE: VALUE}: server properties that clients get at their next login

@@ -2,6 +2,7 @@
 //! the client its 75 s timeout (whatsapp-rust 0.7.0).
 
 pub(crate) mod app_state;
+pub(crate) mod catalogue;
 pub(crate) mod groups;
 pub(crate) mod mex;
 pub(crate) mod newsletter;
@@ -33,6 +34,7 @@ pub(crate) fn handle(session: &Session, request: &NodeRef<'_>) {
         "w:mex" => mex::handle(session, request),
         "newsletter" => newsletter::handle(session, request),
         "w:biz" => profile::business(session, request),
+        "w:biz:catalog" => catalogue::handle(session, request),
         "passive" => return passive(session, request),
         "encrypt" => pre_keys::handle(session, request, set),
         "usync" => usync::handle(session, request),

@@ -67,7 +67,8 @@ pub struct Received {
     /// Whether it disappears after some time.
     #[serde(default)]
     pub ephemeral: bool,
-    /// Options of a poll or vote, cards of contacts, coordinates of a place, id of a row or button.
+    /// Options of a poll or vote, cards of contacts, coordinates of a place, link, title, description and size of
+    /// the thumbnail of a preview, ids of rows, id of a row or button, names and parameters of buttons.
     #[serde(default)]
     pub details: Vec<String>,
     /// The file that it carries.

@@ -4,7 +4,8 @@ use wacore::proto_helpers::MessageExt as _;
 use waproto::whatsapp::{
     ContextInfo, Message,
     message::{
-        PollCreationMessage, ProtocolMessage, buttons_response_message::Response, protocol_message::Type,
+        PollCreationMessage, ProtocolMessage, buttons_response_message::Response,
+        interactive_message::InteractiveMessage as Flow, protocol_message::Type,
     },
 };
 
@@ -22,7 +23,7 @@ pub(crate) struct Recognised {
     pub(crate) forwarded: bool,
     pub(crate) view_once: bool,
     pub(crate) ephemeral: bool,
-    /// Options of a poll, display names of contact cards, coordinates of a place.
+    /// Options of a poll, contact cards, coordinates of a place, preview of a link, rows of a list, buttons.
     pub(crate) details: Vec<String>,
 }
 
@@ -53,7 +54,12 @@ fn content(message: &Message) -> Recognised {
         return known("text", Some(text.clone()));
     }
     if let Some(extended) = message.extended_text_message.as_option() {
-        return known("extendedText", extended.text.clone());
+        let preview = [&extended.matched_text, &extended.title, &extended.description];
+        let mut details: Vec<String> = preview.into_iter().flatten().cloned().collect();
+        details.extend(
+            extended.jpeg_thumbnail.as_ref().map(|jpeg| format!("thumbnail of {} bytes", jpeg.len())),
+        );
+        return Recognised { details, ..known("extendedText", extended.text.clone()) };
     }
     if let Some(protocol) = message.protocol_message.as_option() {
         return protocol_message(protocol);
@@ -159,14 +165,28 @@ fn interactive(message: &Message) -> Option<Recognised> {
         return Some(Recognised { details, ..known("buttonReply", reply.selected_display_text.clone()) });
     }
     if let Some(list) = message.list_message.as_option() {
-        return Some(known("list", list.description.clone().or_else(|| list.title.clone())));
+        let rows = list.sections.iter().flat_map(|section| &section.rows);
+        let details = rows.filter_map(|row| row.row_id.clone()).collect();
+        let text = list.description.clone().or_else(|| list.title.clone());
+        return Some(Recognised { details, ..known("list", text) });
     }
     if let Some(buttons) = message.buttons_message.as_option() {
         return Some(known("buttons", buttons.content_text.clone()));
     }
     let interactive = message.interactive_message.as_option()?;
     let body = interactive.body.as_option().and_then(|body| body.text.clone());
-    Some(known("interactive", body))
+    let buttons = match &interactive.interactive_message {
+        Some(Flow::NativeFlowMessage(flow)) => flow.buttons.as_slice(),
+        _ => &[],
+    };
+    let details = buttons
+        .iter()
+        .map(|button| {
+            let part = |text: &Option<String>| text.clone().unwrap_or_default();
+            format!("{} {}", part(&button.name), part(&button.button_params_json))
+        })
+        .collect();
+    Some(Recognised { details, ..known("interactive", body) })
 }
 
 fn protocol_message(protocol: &ProtocolMessage) -> Recognised {

@@ -23,6 +23,40 @@ pub struct Business {
     pub address: Option<String>,
     /// Names of its categories.
     pub categories: Vec<String>,
+    /// What it sells.
+    pub products: Vec<Product>,
+    /// Collections of it.
+    pub collections: Vec<Collection>,
+}
+
+/// A product of a business.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Product {
+    /// WhatsApp's id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// More about it.
+    pub description: String,
+    /// Price in thousandths of the currency's unit.
+    pub price: u64,
+    /// Three letters.
+    pub currency: String,
+    /// Address of its picture.
+    pub image: Option<String>,
+}
+
+/// Products under one name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Collection {
+    /// WhatsApp's id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Ids of its products.
+    pub products: Vec<String>,
 }
 
 /// What an account is to others.
