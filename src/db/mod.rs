@@ -44,8 +44,8 @@ pub use scope::Scope;
 pub use session_records::{SessionRecord, SessionRecords};
 pub use sinks::Sinks;
 pub use writer::{
-    ChatState, EventsFor, MessageHead, Observer, Outcome, Routed, SessionChange, Ticket, Unit, Unread, Write,
-    Writer,
+    Amendment, ChatState, EventsFor, MessageHead, Observer, Outcome, Routed, SessionChange, Ticket, Unit,
+    Unread, Write, Writer,
 };
 
 /// Wall time in unix milliseconds.

@@ -8,7 +8,7 @@ pub mod rabbitmq;
 pub mod relay;
 
 pub use crate::db::{
-    ChatState, EventsFor, GroupRow, Groups, MessageHead, Outcome, Routed, Unread, Write,
+    Amendment, ChatState, EventsFor, GroupRow, Groups, MessageHead, Outcome, Routed, Unread, Write,
 };
 pub use body::{About, Body, date_time};
 pub use journal::{GLOBAL_WEBHOOK, GlobalSinks, Journal};

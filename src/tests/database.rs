@@ -92,6 +92,7 @@ async fn suite(target: Target) {
     messages::an_answer_to_a_send_needs_no_look(&world).await;
     messages::only_the_sender_edits_and_deletes(&world).await;
     messages::a_batch_sees_its_own_writes(&world).await;
+    messages::a_content_is_changed_by_what_it_is(&world).await;
     messages::filters_and_pages(&world).await;
     messages::an_idempotency_key_names_one_message(&world).await;
     messages::pending_ones_are_found(&world).await;

@@ -71,6 +71,18 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
                 allowed
             })
         }
+        Write::Amend { key_id, remote_jid, change: amend, events } => {
+            let side = |from_me| find(state, instance, key_id, remote_jid.as_deref(), from_me);
+            let found = [side(true), side(false)].concat();
+            change(state, &found, events, true, |slot| {
+                let content = amend(&slot.head(true)).filter(|_| !slot.deleted);
+                let amended = content.is_some();
+                slot.content = content.or(slot.content.take());
+                slot.edited |= amended;
+                slot.changed |= amended;
+                amended
+            })
+        }
         Write::Delete { key_id, remote_jid, from_me, sender, remove, events } => {
             let found = find(state, instance, key_id, remote_jid.as_deref(), *from_me);
             change(state, &found, events, true, |slot| {

@@ -34,7 +34,7 @@ fn write(write: &Write) -> Result<(), Error> {
         }
         Write::Sent { events, .. } => routed(events),
         // A message with such an id is not on record: nothing to refuse.
-        Write::Status { .. } | Write::Edit { .. } | Write::Delete { .. } => Ok(()),
+        Write::Status { .. } | Write::Edit { .. } | Write::Amend { .. } | Write::Delete { .. } => Ok(()),
         Write::Chat { remote_jid, remote_jid_alt, on_new, on_change, .. }
         | Write::Contact { remote_jid, remote_jid_alt, on_new, on_change, .. } => {
             jid(remote_jid)?;

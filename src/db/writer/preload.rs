@@ -22,7 +22,7 @@ type Names<'a> = BTreeSet<(Uuid, &'a str)>;
 #[derive(Default)]
 struct Needs<'a> {
     messages: Names<'a>,
-    /// Messages whose content is told when they are deleted.
+    /// Messages whose content is told when they are deleted, or changed by what it is.
     contents: Names<'a>,
     idempotency_keys: Names<'a>,
     chats: Names<'a>,
@@ -116,6 +116,9 @@ impl<'a> Needs<'a> {
             }
             Write::Status { key_id, .. } | Write::Edit { key_id, .. } => {
                 self.messages.insert((instance, key_id));
+            }
+            Write::Amend { key_id, .. } => {
+                self.contents.insert((instance, key_id));
             }
             Write::Delete { key_id, events, .. } => {
                 let names = if events.is_some() { &mut self.contents } else { &mut self.messages };

@@ -77,6 +77,18 @@ pub enum Write {
         /// Told when edited.
         events: EventsFor,
     },
+    /// Changes the content of a message by what it is: our own message or that of somebody else.
+    /// Does nothing when the message is absent or deleted, or when the change answers `None`.
+    Amend {
+        /// WhatsApp's id.
+        key_id: String,
+        /// The chat in either form; `None` is any.
+        remote_jid: Option<String>,
+        /// The new content of the old.
+        change: Amendment,
+        /// Told when changed.
+        events: EventsFor,
+    },
     /// Marks a message as deleted and appends `DELETED`, or removes its row.
     Delete {
         /// WhatsApp's id.
@@ -285,6 +297,9 @@ pub struct Routed {
 /// the writer with the message as it became, and must neither block nor take long.
 pub type EventsFor = Option<Arc<dyn Fn(&MessageHead) -> Vec<Routed> + Send + Sync>>;
 
+/// Makes the new content of a message's content, as [`EventsFor`] is called.
+pub type Amendment = Arc<dyn Fn(&MessageHead) -> Option<String> + Send + Sync>;
+
 /// A message on record, as [`EventsFor`] sees it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct MessageHead {
@@ -315,6 +330,7 @@ impl std::fmt::Debug for Write {
             Self::Status { .. } => "Status",
             Self::Sent { .. } => "Sent",
             Self::Edit { .. } => "Edit",
+            Self::Amend { .. } => "Amend",
             Self::Delete { .. } => "Delete",
             Self::Chat { .. } => "Chat",
             Self::ChatState { .. } => "ChatState",

@@ -117,6 +117,27 @@ pub async fn only_the_sender_edits_and_deletes(world: &World) {
     assert!(heads.iter().all(|head| head.message.as_deref() == Some(r#"{"a":1}"#)), "{heads:?}");
 }
 
+pub async fn a_content_is_changed_by_what_it_is(world: &World) {
+    let id = world.instance().await;
+    world.write(id, vec![store(message("K", CHAT, 1))]).await;
+    let amend = |to: &'static str| Write::Amend {
+        key_id: "K".to_owned(),
+        remote_jid: Some(CHAT.to_owned()),
+        change: Arc::new(move |head| {
+            let old = head.message.as_deref()?;
+            (!old.contains(to)).then(|| format!("{old} {to}"))
+        }),
+        events: None,
+    };
+    let before = world.db.instance(id).messages().by_key_id("K").await.unwrap().remove(0).message;
+    // One after the other, also within a batch; what changes nothing is no change.
+    assert_eq!(world.write(id, vec![amend("one"), amend("two"), amend("one")]).await, [true, true, false]);
+    assert_eq!(world.write(id, vec![amend("two"), amend("three")]).await, [false, true]);
+    let stored = world.db.instance(id).messages().by_key_id("K").await.unwrap().remove(0);
+    assert_eq!(stored.message, format!("{before} one two three"));
+    assert_eq!(stored.updates, texts(&[]));
+}
+
 pub async fn a_batch_sees_its_own_writes(world: &World) {
     let id = world.instance().await;
     let new = message("K", CHAT, 1);
