@@ -84,6 +84,16 @@ mod tests {
     }
 
     #[test]
+    fn some_enums_are_numbers() {
+        for shown in [
+            json!({"listResponseMessage": {"title": "r", "listType": 1, "singleSelectReply": {"selectedRowId": "1"}}}),
+            json!({"buttonsResponseMessage": {"selectedButtonId": "1", "selectedDisplayText": "x", "type": 1}}),
+        ] {
+            assert_eq!(to_value(&from_value::<wa::Message>(&shown).unwrap()).unwrap(), shown);
+        }
+    }
+
+    #[test]
     fn longs_are_numbers_and_enums_are_names() {
         let protocol = wa::message::ProtocolMessage {
             r#type: Some(wa::message::protocol_message::Type::REVOKE),

@@ -212,7 +212,12 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             Self::Value(Value::String(text)) => {
                 visitor.visit_enum(StrDeserializer::<Error>::new(text.as_str()))
             }
-            Self::Value(_) => Err(Error::custom("is not the name of a value")),
+            Self::Value(value) => {
+                let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
+                let name = number.and_then(|number| variants.get(number));
+                let name = name.ok_or_else(|| Error::custom("is not the name of a value"))?;
+                visitor.visit_enum(StrDeserializer::<Error>::new(name))
+            }
             Self::OneOf(object) => {
                 let present = |variant: &&&'static str| object.contains_key(&lower_first(variant));
                 let variant = variants.iter().find(present).ok_or_else(|| Error::custom("none is there"))?;

@@ -26,11 +26,19 @@ impl ser::Error for Failed {
     }
 }
 
+/// Enums that the contract shows by number: their names in the order of the numbers, from 0.
+const NUMBERED: [(&str, &[&str]); 3] = [
+    ("listType", &["UNKNOWN", "SINGLE_SELECT", "PRODUCT_LIST"]),
+    ("type", &["UNKNOWN", "DISPLAY_TEXT"]),
+    ("initiator", &["CHANGED_IN_CHAT", "INITIATED_BY_ME", "INITIATED_BY_OTHER", "BIZ_UPGRADE_FB_HOSTING"]),
+];
+
 /// `Byte` tells the elements of a byte string from numbers: protobuf has no 8-bit numbers. Of a
 /// `oneof` the library makes an object in the object; the API shows its field beside the others.
 enum Out {
     Value(Value),
     Byte(u8),
+    Name(&'static str),
     OneOf(String, Value),
 }
 
@@ -39,6 +47,7 @@ impl Out {
         match self {
             Self::Value(value) => value,
             Self::Byte(byte) => Value::from(byte),
+            Self::Name(name) => Value::from(name),
             Self::OneOf(field, content) => Value::Object(Map::from_iter([(field, content)])),
         }
     }
@@ -111,7 +120,7 @@ impl ser::Serializer for Writer {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Out, Failed> {
-        self.serialize_str(variant)
+        Ok(Out::Name(variant))
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -212,10 +221,20 @@ list!(
     SerializeTupleStruct serialize_field, SerializeTupleVariant serialize_field
 );
 
+fn number(field: &str, name: &str) -> Option<usize> {
+    let names = NUMBERED.iter().filter(|(numbered, _)| *numbered == field);
+    names.flat_map(|(_, names)| names.iter().position(|known| *known == name)).next()
+}
+
 impl Object {
     fn put<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Failed> {
         let (field, value) = match value.serialize(Writer)? {
             Out::OneOf(field, value) => (field, value),
+            Out::Name(name) => {
+                let field = camel(key);
+                let value = number(&field, name).map_or_else(|| Value::from(name), Value::from);
+                (field, value)
+            }
             other => (camel(key), other.into_value()),
         };
         if !is_absent(&value) {
