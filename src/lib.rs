@@ -16,6 +16,7 @@ pub mod http;
 pub mod instance;
 pub mod lifecycle;
 pub mod limits;
+pub mod media;
 pub mod net;
 pub mod redis_link;
 pub mod session;

@@ -17,8 +17,8 @@ mod m20261121_000003_directory;
 mod m20261121_000004_session_record;
 mod m20261121_000005_outbox;
 mod m20261121_000006_cluster;
-mod m20261121_000009_labels;
 mod m20261121_000008_group_metadata;
+mod m20261121_000009_labels;
 
 /// Every change of the schema, oldest first.
 pub struct Migrator;

@@ -22,6 +22,7 @@ use crate::db::{self, Database};
 use crate::domain::EventKind;
 use crate::instance::{self, Registry};
 use crate::limits::Rates;
+use crate::media::Previews;
 use crate::net::{self, Egress, Proxy};
 use crate::redis_link::Link;
 use crate::session::sealed::{self, Key, Sealed};
@@ -189,7 +190,16 @@ pub fn whatsapp_web(
     let http = net::Client::new(net::Options { egress: reach, ..net::Options::default() })?;
     let main = tokio::runtime::Handle::current();
     let spawn = spawner(lifecycle, "whatsapp");
-    Ok(whatsapp_web::Factory::new(options, store, http, main, spawn)?)
+    // A page must not make a sender wait for long; the preview has a bound over all of it.
+    let pages = net::Options {
+        egress: egress(config)?,
+        timeout: Duration::from_secs(3),
+        max_download: 4 << 20,
+        redirects: 3,
+        ..net::Options::default()
+    };
+    let previews = Previews::new(net::Client::new(pages)?);
+    Ok(whatsapp_web::Factory::new(options, store, (http, previews), main, spawn)?)
 }
 
 fn egress(config: &Config) -> anyhow::Result<Egress> {

@@ -5,6 +5,7 @@ use std::any::Any;
 use async_trait::async_trait;
 
 use super::Error;
+use super::kinds::{Buttons, Card, List, Poll, Template};
 use crate::domain::{Jid, MessageKey};
 
 /// A message to send.
@@ -32,6 +33,40 @@ pub enum Content {
     },
     /// A place.
     Location(Location),
+    /// Contact cards, at least one.
+    Contacts(Vec<Card>),
+    /// An emoji on a message, which may be in another form than WhatsApp knows it; an empty one
+    /// takes back what was there.
+    Reaction {
+        /// The message.
+        key: MessageKey,
+        /// The emoji.
+        text: String,
+    },
+    /// A poll.
+    Poll(Poll),
+    /// A list to choose from.
+    List(List),
+    /// A text with buttons.
+    Buttons(Buttons),
+    /// A message that WhatsApp approved before.
+    Template(Template),
+    /// A message on record once more, marked as forwarded.
+    Forward {
+        /// Its content as JSON text in the form of the API.
+        message: String,
+        /// What went along with it, as JSON text: how often it was forwarded before.
+        context_info: Option<String>,
+    },
+}
+
+/// The new content of a message.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// The new text or caption.
+    pub text: String,
+    /// The whole new content as JSON text, where the text is only the caption of a file.
+    pub file: Option<String>,
 }
 
 /// A place.
@@ -92,7 +127,7 @@ pub trait Messages: Send + Sync {
     ///
     /// # Errors
     /// As [`Messages::compose`].
-    async fn compose_edit(&self, key: &MessageKey, text: &str) -> Result<Prepared, Error>;
+    async fn compose_edit(&self, key: &MessageKey, edit: &Edit) -> Result<Prepared, Error>;
 
     /// Composes the deletion of a message for everyone.
     ///

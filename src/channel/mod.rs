@@ -12,18 +12,25 @@ use crate::events::{self, Journal};
 /// Where outgoing connections go through.
 pub use crate::net::Proxy;
 
+pub mod calls;
+pub mod catalogue;
 pub mod chats;
-pub mod labels;
 pub mod groups;
+pub mod kinds;
+pub mod labels;
+pub mod low_level;
 pub mod messages;
 pub mod privacy;
 pub mod profile;
 pub mod whatsapp_web;
 
+pub use calls::Calls;
+pub use catalogue::Catalogue;
 pub use chats::{Chats, Mute, Newest};
-pub use labels::Labels;
 pub use groups::Groups;
-pub use messages::{Content, Location, Messages, Outgoing, Prepared, Quoted};
+pub use labels::Labels;
+pub use low_level::LowLevel;
+pub use messages::{Content, Edit, Location, Messages, Outgoing, Prepared, Quoted};
 pub use privacy::Privacy;
 pub use profile::{About, Profiles};
 
@@ -257,6 +264,30 @@ pub trait Channel: Send + Sync + 'static {
     /// As [`Channel::pairing`].
     fn labels(&self) -> Result<&dyn Labels, Unsupported> {
         Err(Unsupported { what: "labels", integration: self.integration() })
+    }
+
+    /// Calls.
+    ///
+    /// # Errors
+    /// As [`Channel::pairing`].
+    fn calls(&self) -> Result<&dyn Calls, Unsupported> {
+        Err(Unsupported { what: "calls", integration: self.integration() })
+    }
+
+    /// What businesses offer.
+    ///
+    /// # Errors
+    /// As [`Channel::pairing`].
+    fn catalogue(&self) -> Result<&dyn Catalogue, Unsupported> {
+        Err(Unsupported { what: "catalogues", integration: self.integration() })
+    }
+
+    /// The protocol itself.
+    ///
+    /// # Errors
+    /// As [`Channel::pairing`].
+    fn low_level(&self) -> Result<&dyn LowLevel, Unsupported> {
+        Err(Unsupported { what: "low-level access", integration: self.integration() })
     }
 }
 

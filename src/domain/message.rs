@@ -102,11 +102,13 @@ pub struct StoredMessage {
 
 /// Messages as the API and the events show them.
 pub mod present {
+    use std::borrow::Cow;
+
     use serde_json::value::RawValue;
     use serde_json::{Value, json};
 
     use super::StoredMessage;
-    use crate::domain::InstanceId;
+    use crate::domain::{InstanceId, poll};
 
     /// JSON text as it is, or `null` when it is not JSON.
     #[must_use]
@@ -126,6 +128,12 @@ pub mod present {
         object(message, instance, message.status.as_str())
     }
 
+    /// Kinds that the contract shows without the field when nothing goes along.
+    fn has_no_context(message_type: &str) -> bool {
+        matches!(message_type, "reactionMessage" | "viewOnceMessage" | "viewOnceMessageV2")
+            || poll::is_poll(message_type)
+    }
+
     fn object(message: &StoredMessage, instance: InstanceId, status: &str) -> Box<RawValue> {
         #[derive(serde::Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -133,8 +141,9 @@ pub mod present {
             key: Value,
             push_name: Option<&'a str>,
             status: &'a str,
-            message: Option<&'a RawValue>,
-            context_info: Option<&'a RawValue>,
+            message: Option<Cow<'a, RawValue>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            context_info: Option<Option<&'a RawValue>>,
             message_type: &'a str,
             message_timestamp: i64,
             instance_id: InstanceId,
@@ -144,8 +153,11 @@ pub mod present {
             key: json!(message.key),
             push_name: message.push_name.as_deref(),
             status,
-            message: raw(Some(&message.message)),
-            context_info: raw(message.context_info.as_deref()),
+            message: poll::shown(&message.message_type, &message.message).0,
+            context_info: match raw(message.context_info.as_deref()) {
+                None if has_no_context(&message.message_type) => None,
+                context => Some(context),
+            },
             message_type: &message.message_type,
             message_timestamp: message.timestamp,
             instance_id: instance,

@@ -6,6 +6,7 @@ pub mod event;
 pub mod ids;
 pub mod instance;
 pub mod message;
+pub mod poll;
 pub mod settings;
 pub mod sink;
 

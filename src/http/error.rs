@@ -57,6 +57,8 @@ pub enum Error {
     TooMany(Duration),
     /// The provider has no notion of it.
     Unsupported(String),
+    /// No instance can do it, whatever its provider.
+    NotImplemented(String),
     /// WhatsApp refused.
     Refused(String),
     /// WhatsApp did not answer.
@@ -83,6 +85,7 @@ impl Error {
             Self::NameTaken(_, status) => *status,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Refused(_) | Self::Interrupted => StatusCode::BAD_GATEWAY,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -110,7 +113,7 @@ impl Error {
             Self::NameTaken(name, _) => one(format!("This name \"{name}\" is already in use.")),
             Self::TooLarge => one("The body is too large".into()),
             Self::TooMany(_) => one("Too many requests".into()),
-            Self::Unsupported(text) | Self::Refused(text) => one(text.clone()),
+            Self::Unsupported(text) | Self::NotImplemented(text) | Self::Refused(text) => one(text.clone()),
             Self::Timeout => one("WhatsApp did not answer in time".into()),
             Self::Interrupted => one("The connection broke; it is not known whether this was done".into()),
             Self::Unavailable => one("Try again in a moment".into()),

@@ -5,6 +5,8 @@
 //! metrics and the authorisation test follow from that line.
 
 mod body;
+mod business;
+mod call;
 mod chat;
 mod cluster;
 mod cors;
@@ -18,6 +20,7 @@ mod group;
 mod health;
 mod instance;
 mod label;
+mod low_level;
 mod measure;
 mod message;
 mod metrics;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -38,7 +39,8 @@ impl Handle {
     /// [`Error::IdempotencyMismatch`] when that was another message, [`Error::Database`].
     async fn repeated(&self, key: &str, prepared: &Prepared) -> Result<Option<Sent>, Error> {
         let Some(message) = self.scope().messages().by_idempotency_key(key).await? else { return Ok(None) };
-        let same = message.key.remote_jid == prepared.key.remote_jid && message.message == prepared.message;
+        let same = message.key.remote_jid == prepared.key.remote_jid
+            && lasting(&message.message) == lasting(&prepared.message);
         if !same {
             return Err(Error::IdempotencyMismatch);
         }
@@ -77,19 +79,19 @@ impl Handle {
             Ok(()) => {
                 let told = self.told(&message)?;
                 self.answered(&message, MessageStatus::ServerAck, told).await?;
-                measured("sent", began);
+                measured("sent", &message.message_type, began);
                 Ok(Sent { message, repeated: false })
             }
             // Whether it left is unknown: the row stays `PENDING`, and a late acknowledgement moves it on.
             Err(channel::Error::Timeout) => {
                 let told = self.told(&message)?;
                 self.answered(&message, MessageStatus::Pending, told).await?;
-                measured("unknown", began);
+                measured("unknown", &message.message_type, began);
                 Ok(Sent { message, repeated: false })
             }
             Err(error) => {
                 self.answered(&message, MessageStatus::Error, Vec::new()).await?;
-                measured("failed", began);
+                measured("failed", &message.message_type, began);
                 Err(error.into())
             }
         }
@@ -152,7 +154,34 @@ impl Handle {
     }
 }
 
-fn measured(outcome: &'static str, began: Instant) {
-    metrics::counter!(SENDS, KIND => "text", OUTCOME => outcome).increment(1);
-    metrics::histogram!(SEND_DURATION, KIND => "text").record(began.elapsed());
+/// Fields that are made anew for every send, or that are noted later: they do not tell requests apart.
+const PASSING: [&str; 5] =
+    ["messageContextInfo", "messageParamsJson", "pollVotes", "reference_id", "senderTimestampMs"];
+
+/// A content as far as it is the same whenever the same is sent.
+fn lasting(content: &str) -> Value {
+    let mut content = serde_json::from_str(content).unwrap_or_else(|_| Value::from(content));
+    forget_passing(&mut content);
+    content
+}
+
+fn forget_passing(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !PASSING.contains(&name.as_str()));
+            if let Some(Value::String(text)) = fields.get_mut("buttonParamsJson") {
+                *text = lasting(text).to_string();
+            }
+            fields.values_mut().for_each(forget_passing);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_passing),
+        _ => {}
+    }
+}
+
+/// `kind` is the type of the message: what is composed has one of a few.
+fn measured(outcome: &'static str, kind: &str, began: Instant) {
+    let kind = if kind == "conversation" { "text".to_owned() } else { kind.to_owned() };
+    metrics::counter!(SENDS, KIND => kind.clone(), OUTCOME => outcome).increment(1);
+    metrics::histogram!(SEND_DURATION, KIND => kind).record(began.elapsed());
 }

@@ -15,10 +15,14 @@ mod support;
 mod bad_input;
 #[path = "node/calls.rs"]
 mod calls;
-#[path = "node/contract.rs"]
-mod contract;
+#[path = "node/cards.rs"]
+mod cards;
 #[path = "node/chats.rs"]
 mod chats;
+#[path = "node/choices.rs"]
+mod choices;
+#[path = "node/contract.rs"]
+mod contract;
 #[path = "node/durability.rs"]
 mod durability;
 #[path = "node/group_changes.rs"]
@@ -35,12 +39,20 @@ mod kinds;
 mod labels;
 #[path = "node/load.rs"]
 mod load;
+#[path = "node/low_level.rs"]
+mod low_level;
 #[path = "node/messages.rs"]
 mod messages;
 #[path = "node/objects.rs"]
 mod objects;
 #[path = "node/pairing.rs"]
 mod pairing;
+#[path = "node/passing_on.rs"]
+mod passing_on;
+#[path = "node/polls.rs"]
+mod polls;
+#[path = "node/previews.rs"]
+mod previews;
 #[path = "node/profile.rs"]
 mod profile;
 #[path = "node/rabbitmq.rs"]

@@ -76,6 +76,7 @@ async fn a_contact_changes_its_profile() {
         websites: vec!["https://pizza.example".into()],
         address: None,
         categories: vec!["Restaurant".into()],
+        ..Business::default()
     };
     assert!(ana.client.get_business_profile(&jid).await.expect("query").is_none());
     change(ProfileChange { business: Some(business), ..ProfileChange::default() });

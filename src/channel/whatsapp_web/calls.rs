@@ -1,14 +1,67 @@
 //! Incoming calls: told, and rejected when the tenant wants it.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use serde_json::json;
 use wacore::types::call::{CallAction, IncomingCall};
+use wacore_binary::Jid as WireJid;
 use whatsapp_rust::Client;
 
 use super::address;
-use super::connection::Context;
-use crate::domain::EventKind;
+use super::connection::{Connection, Context};
+use crate::channel::{Calls, Error};
+use crate::domain::{EventKind, Jid};
+
+/// Calls that are remembered. They ring for a minute or so.
+const REMEMBERED: usize = 64;
+
+/// Who called lately, as the protocol names them: the peer and the call's creator.
+#[derive(Default)]
+pub struct Ringing(Mutex<VecDeque<(String, WireJid, WireJid)>>);
+
+impl Ringing {
+    fn note(&self, call: &IncomingCall) {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls.len() >= REMEMBERED {
+            calls.pop_front();
+        }
+        let creator = call.action.call_creator().clone();
+        calls.push_back((call.action.call_id().to_owned(), call.from.clone(), creator));
+    }
+
+    fn find(&self, call_id: &str) -> Option<(WireJid, WireJid)> {
+        let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = calls.iter().rev().find(|(id, ..)| id == call_id);
+        found.map(|(_, peer, creator)| (peer.clone(), creator.clone()))
+    }
+}
+
+#[async_trait]
+impl Calls for Connection {
+    /// Ringing needs the library's part for voice, which is not built in.
+    async fn offer(&self, _: &Jid, _: bool) -> Result<String, Error> {
+        Err(super::unsupported("placing calls"))
+    }
+
+    async fn reject(&self, call_id: &str, from: Option<&Jid>) -> Result<(), Error> {
+        let client = self.client()?;
+        let known = self.context.ringing.find(call_id);
+        let (peer, creator) = match (known, from) {
+            (Some(known), _) => known,
+            (None, Some(from)) => {
+                let from = address::to_wire(from)?;
+                (from.clone(), from)
+            }
+            (None, None) => {
+                let reason = "is needed: no such call rang lately".to_owned();
+                return Err(Error::Invalid { field: "from", reason });
+            }
+        };
+        self.answer(client.voip().reject_call(call_id, &peer, &creator)).await
+    }
+}
 
 /// Tells about a call, and rejects an offer if the settings say so.
 pub async fn incoming(context: &Context, client: &Arc<Client>, call: &IncomingCall) {
@@ -21,6 +74,9 @@ pub async fn incoming(context: &Context, client: &Arc<Client>, call: &IncomingCa
         CallAction::Terminate { .. } => ("timeout", false, false, None),
         _ => return,
     };
+    if status == "offer" {
+        context.ringing.note(call);
+    }
     let Some(from) = address::shown(client, &call.from, stated).await else { return };
     let journal = &context.seat.journal;
     let data = json!({
@@ -42,13 +98,7 @@ pub async fn incoming(context: &Context, client: &Arc<Client>, call: &IncomingCa
     }
 }
 
-async fn reject(
-    context: &Context,
-    client: &Arc<Client>,
-    call: &IncomingCall,
-    caller: &crate::domain::Jid,
-    text: &str,
-) {
+async fn reject(context: &Context, client: &Arc<Client>, call: &IncomingCall, caller: &Jid, text: &str) {
     if let Err(error) = client.voip().reject(call).await {
         tracing::warn!(instance = %context.seat.name, %error, "a call could not be rejected");
     }

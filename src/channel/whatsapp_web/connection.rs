@@ -13,14 +13,16 @@ use whatsapp_rust::bot::Bot;
 use super::acks::Acks;
 use super::address::Pairs;
 use super::barrier::Barrier;
+use super::calls::Ringing;
 use super::groups::Known;
 use super::intake::Intake;
 use super::transport::Trouble;
 use crate::channel::{
-    Channel, Chats, End, Error, Groups, Labels, Messages, Numbers, Pairing, Presence, Privacy, Profiles,
-    Seat, Signal, Unsupported,
+    Calls, Catalogue, Channel, Chats, End, Error, Groups, Labels, LowLevel, Messages, Numbers, Pairing,
+    Presence, Privacy, Profiles, Seat, Signal, Unsupported,
 };
 use crate::domain::Jid;
+use crate::media::Previews;
 use crate::net;
 use crate::session::{Batch, Owner, Store};
 
@@ -42,6 +44,8 @@ pub struct Context {
     pub intake: Intake,
     /// Fetches what tenants name by URL.
     pub http: net::Client,
+    pub previews: Previews,
+    pub ringing: Ringing,
     pub opened: AtomicBool,
     pub trouble: Trouble,
     /// Cancelled when the connection is over.
@@ -72,9 +76,7 @@ impl Names {
 }
 
 impl Context {
-    pub fn new(seat: Seat, intake: Intake, http: net::Client) -> Self {
-    }
-
+    pub fn new(seat: Seat, intake: Intake, http: net::Client, previews: Previews) -> Self {
         Self {
             seat,
             pairs: Pairs::default(),
@@ -84,6 +86,8 @@ impl Context {
             barrier: Arc::default(),
             intake,
             http,
+            previews,
+            ringing: Ringing::default(),
             opened: AtomicBool::new(false),
             trouble: Trouble::default(),
             over: CancellationToken::new(),
@@ -184,6 +188,17 @@ impl Connection {
         }
     }
 
+    /// As [`Connection::answer`], where a failure says that WhatsApp does not do what the caller wants.
+    pub(super) async fn consent<T, E: std::fmt::Display>(
+        &self,
+        asking: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        match self.answer(asking).await {
+            Err(Error::Protocol(reason)) => Err(Error::Refused(reason)),
+            answer => answer,
+        }
+    }
+
     pub(super) fn client(&self) -> Result<&Arc<Client>, Error> {
         if self.client.is_connected() || !self.client.is_logged_in() {
             Ok(&self.client)
@@ -266,6 +281,18 @@ impl Channel for Connection {
     }
 
     fn labels(&self) -> Result<&dyn Labels, Unsupported> {
+        Ok(self)
+    }
+
+    fn calls(&self) -> Result<&dyn Calls, Unsupported> {
+        Ok(self)
+    }
+
+    fn catalogue(&self) -> Result<&dyn Catalogue, Unsupported> {
+        Ok(self)
+    }
+
+    fn low_level(&self) -> Result<&dyn LowLevel, Unsupported> {
         Ok(self)
     }
 }

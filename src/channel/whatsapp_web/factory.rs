@@ -19,6 +19,7 @@ use super::transport::{self, Spawner};
 use super::version::Versions;
 use crate::channel::{self, Channel, Error, Seat};
 use crate::domain::{Fence, InstanceId};
+use crate::media::Previews;
 use crate::net::{self, Egress};
 use crate::session::{self, Owner, Store};
 
@@ -47,6 +48,7 @@ pub struct Factory {
     options: Options,
     store: Arc<dyn Store>,
     http: net::Client,
+    previews: Previews,
     main: Handle,
     spawn: Spawner,
     transport: transport::Factory,
@@ -61,14 +63,14 @@ impl Factory {
     pub fn new(
         options: Options,
         store: Arc<dyn Store>,
-        http: net::Client,
+        (http, previews): (net::Client, Previews),
         main: Handle,
         spawn: Spawner,
     ) -> Result<Self, Error> {
         let transport = transport::Factory::new(&options.url, Arc::clone(&spawn))
             .map_err(|error| Error::Invalid { field: "WAGGLE_WHATSAPP_URL", reason: error.to_string() })?;
         let versions = Versions::new(options.version);
-        Ok(Self { options, store, http, main, spawn, transport, versions })
+        Ok(Self { options, store, http, previews, main, spawn, transport, versions })
     }
 
     fn device(&self, full_sync: bool) -> DevicePropsOverride {
@@ -95,10 +97,12 @@ impl channel::Factory for Factory {
     async fn open(&self, seat: Seat) -> Result<Arc<dyn Channel>, Error> {
         let proxy = seat.proxy.clone();
         let http = self.http.with_proxy(proxy.clone()).map_err(|error| Error::Protocol(error.to_string()))?;
+        let previews = self.previews.through(proxy.clone());
+        let previews = previews.map_err(|error| Error::Protocol(error.to_string()))?;
         let owner = Owner { instance: seat.instance, fence: seat.fence };
         let full_sync = seat.settings.borrow().sync_full_history;
         let (intake, items, slow) = Intake::new();
-        let context = Arc::new(Context::new(seat, intake, http.clone()));
+        let context = Arc::new(Context::new(seat, intake, http.clone(), previews));
         let http = WhatsAppHttp::new(http, self.main.clone());
         let fenced: Weak<Context> = Arc::downgrade(&context);
         let on_fenced = Arc::new(move || {

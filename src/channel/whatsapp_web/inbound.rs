@@ -13,14 +13,16 @@ use whatsapp_rust::Client;
 
 use super::address::{self, Shown};
 use super::connection::Context;
-use super::json;
+use super::{json, votes};
 use crate::domain::address::JidKind;
 use crate::domain::message::present;
-use crate::domain::{Event, EventKind, MessageKey, MessageStatus, StoredMessage};
+use crate::domain::{Event, EventKind, MessageKey, MessageStatus, StoredMessage, poll};
 use crate::events::{EventsFor, Routed, Unread, Write};
 
-/// Fields that carry keys and bookkeeping of the protocol; they never leave the node.
-const INTERNAL: [&str; 2] = ["messageContextInfo", "senderKeyDistributionMessage"];
+/// What goes along with a message of any kind: keys and bookkeeping of the protocol.
+pub const CONTEXT: &str = "messageContextInfo";
+/// Fields that never leave the node; of [`CONTEXT`] only what the votes of a poll are read with.
+const INTERNAL: [&str; 2] = [CONTEXT, "senderKeyDistributionMessage"];
 
 /// An incoming message with its addresses in the form of the API.
 struct Incoming<'a> {
@@ -55,7 +57,15 @@ impl Incoming<'_> {
         writes.extend(self.context.pairs.learn(&self.chat));
         match self.protocol() {
             Some(protocol) => writes.extend(self.protocol_writes(protocol)),
-            None => writes.extend(self.content_writes()),
+            None => {
+                writes.extend(self.content_writes());
+                writes.extend(votes::counted(
+                    self.context,
+                    self.message,
+                    &self.inbound.info,
+                    [&self.chat, &self.sender],
+                ));
+            }
         }
         writes
     }
@@ -222,8 +232,12 @@ impl Incoming<'_> {
 /// message that only distributes keys.
 pub fn content(message: &wa::Message) -> Option<(String, Map<String, Value>)> {
     let Ok(Value::Object(mut content)) = json::to_value(message) else { return None };
+    let secret = content.get(CONTEXT).and_then(|context| context.get("messageSecret")).cloned();
     content.retain(|field, _| !INTERNAL.contains(&field.as_str()));
     let name = content.keys().next()?.clone();
+    if let Some(secret) = secret.filter(|_| poll::is_poll(&name)) {
+        content.insert(CONTEXT.to_owned(), json!({"messageSecret": secret}));
+    }
     Some((name, content))
 }
 

@@ -6,6 +6,7 @@ mod address;
 pub mod backend;
 mod barrier;
 mod calls;
+mod catalogue;
 mod changes;
 mod chats;
 mod connection;
@@ -17,6 +18,7 @@ mod inbound;
 mod intake;
 mod json;
 mod labels;
+mod low_level;
 mod messages;
 mod numbers;
 mod pairing;
@@ -29,5 +31,13 @@ pub mod runtime;
 mod subscriber;
 pub mod transport;
 mod version;
+mod votes;
 
 pub use factory::{Factory, INTEGRATION, Options};
+
+use super::{Error, Unsupported};
+
+/// What WhatsApp Web has no notion of.
+const fn unsupported(what: &'static str) -> Error {
+    Error::Unsupported(Unsupported { what, integration: INTEGRATION })
+}

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::change::carry_out;
 use super::key::Key;
+use crate::channel::Edit;
 use crate::domain::{Event, EventKind, StoredMessage};
 use crate::events::{Journal, MessageHead, Routed, Write};
 use crate::http::extract::{Input, LocalInstance, Valid};
@@ -52,7 +53,8 @@ fn told(journal: &Journal, head: &MessageHead, text: &str) -> Vec<Routed> {
     let now = journal.now();
     let data = json!({
         "key": head.key,
-        "type": "MESSAGE_EDIT",
+        // The number of `MESSAGE_EDIT` in the protocol: this event shows it so.
+        "type": 14,
         "editedMessage": {"extendedTextMessage": {"text": text}},
         "timestampMs": now,
     });
@@ -89,7 +91,9 @@ pub async fn handle(
         return Err(refused("Message is older than 15 minutes"));
     }
     let content = edited(&stored, &body.text).ok_or_else(|| refused("Message not compatible"))?;
-    let composed = working.messages().compose_edit(&stored.key, &body.text).await;
+    let is_text = matches!(stored.message_type.as_str(), "conversation" | "extendedTextMessage");
+    let edit = Edit { text: body.text.clone(), file: (!is_text).then(|| content.clone()) };
+    let composed = working.messages().compose_edit(&stored.key, &edit).await;
     let prepared = composed.map_err(|error| instance.explain(error))?;
     let record = record(&stored, content, body.text, instance.journal().clone());
     Ok(HttpResponse::Ok().json(carry_out((&instance, &state), working, prepared, record).await?))

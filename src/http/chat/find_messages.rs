@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{forms_of, paging};
 use crate::db::{MessageFilter, Page};
 use crate::domain::message::present::raw;
-use crate::domain::{InstanceId, StoredMessage};
+use crate::domain::{InstanceId, StoredMessage, poll};
 use crate::http::Error;
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
@@ -88,19 +88,21 @@ pub(super) fn key(message: &StoredMessage) -> Value {
 
 /// A message on record, as clients read it.
 fn shown(message: &StoredMessage, instance: InstanceId) -> Value {
-    let update = |status: &String| json!({"status": status});
+    let (content, tally) = poll::shown(&message.message_type, &message.message);
+    let mut updates: Vec<Value> = message.updates.iter().map(|status| json!({"status": status})).collect();
+    updates.extend(tally.map(|tally| json!({"status": message.status, "pollUpdates": tally})));
     json!({
         "id": message.id,
         "key": key(message),
         "pushName": message.push_name,
         "messageType": message.message_type,
-        "message": raw(Some(&message.message)),
+        "message": content,
         "messageTimestamp": message.timestamp,
         "instanceId": instance,
         "source": message.source,
         "contextInfo": raw(message.context_info.as_deref()),
         "status": message.status,
-        "MessageUpdate": message.updates.iter().map(update).collect::<Vec<_>>(),
+        "MessageUpdate": updates,
     })
 }
 

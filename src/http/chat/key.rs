@@ -18,7 +18,7 @@ pub struct Key {
     pub(super) id: String,
     /// The chat.
     #[schema(value_type = String)]
-    pub(super) remote_jid: Jid,
+    pub(in crate::http) remote_jid: Jid,
     /// Whether the account itself sent it.
     pub(super) from_me: bool,
     /// Who sent it, in a group.
@@ -27,7 +27,7 @@ pub struct Key {
 
 impl Key {
     /// Reads the identity among some fields.
-    pub(super) fn among(fields: &Fields<'_>) -> Option<Self> {
+    pub(in crate::http) fn among(fields: &Fields<'_>) -> Option<Self> {
         let id = fields.filled_text("id");
         let from_me = fields.required_flag("fromMe");
         let remote_jid = address(fields, "remoteJid");
@@ -36,7 +36,10 @@ impl Key {
     }
 
     /// The message on record, in whichever form its chat is known.
-    pub(super) async fn stored(&self, instance: &LocalInstance) -> Result<Option<StoredMessage>, Error> {
+    pub(in crate::http) async fn stored(
+        &self,
+        instance: &LocalInstance,
+    ) -> Result<Option<StoredMessage>, Error> {
         let found = instance.scope().messages().by_key_id(&self.id).await?;
         if found.is_empty() {
             return Ok(None);
@@ -51,7 +54,7 @@ impl Key {
     }
 
     /// The whole identity: who sent a message in a group is looked up where the caller leaves it out.
-    pub(super) async fn whole(&self, instance: &LocalInstance) -> Result<MessageKey, Error> {
+    pub(in crate::http) async fn whole(&self, instance: &LocalInstance) -> Result<MessageKey, Error> {
         let mut key = MessageKey {
             id: self.id.clone(),
             remote_jid: self.remote_jid.to_string(),

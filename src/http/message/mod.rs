@@ -2,9 +2,16 @@
 //! how a message is made or travels. To add a kind: one file like `text`, and its line in the
 //! table of routes.
 
+pub mod buttons;
 mod common;
+pub mod contact;
+pub mod forward;
 mod known;
+pub mod list;
 pub mod location;
+pub mod poll;
+pub mod reaction;
+pub mod template;
 pub mod text;
 
 pub use common::Common;

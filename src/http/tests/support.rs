@@ -169,9 +169,9 @@ impl Messages for Played {
         Ok(prepared(chat.as_str(), "conversation", shown))
     }
 
-    async fn compose_edit(&self, key: &MessageKey, text: &str) -> Result<Prepared, channel::Error> {
+    async fn compose_edit(&self, key: &MessageKey, edit: &Edit) -> Result<Prepared, channel::Error> {
         let message =
-            serde_json::json!({"protocolMessage": {"key": key, "type": "MESSAGE_EDIT", "text": text}});
+            serde_json::json!({"protocolMessage": {"key": key, "type": "MESSAGE_EDIT", "text": edit.text}});
         Ok(prepared(&key.remote_jid, "protocolMessage", message))
     }
 

@@ -263,6 +263,116 @@ fn finds() -> Vec<Case> {
     ]
 }
 
+/// Messages of other kinds, calls, catalogues and the protocol itself.
+fn kinds() -> Vec<Case> {
+    let number = "5511987654321";
+    let key = json!({"id": "3EB0", "remoteJid": number, "fromMe": true});
+    let row = json!({"title": "r", "rowId": "1"});
+    let cards = json!([{"fullName": "A", "phoneNumber": number, "wuid": number}]);
+    let post = |path, good, fields| case(Method::POST, path, good, fields);
+    vec![
+        post(
+            "/message/sendContact/victim",
+            json!({"number": number, "contact": cards}),
+            &[
+                ("/number", Address),
+                ("/contact", Required),
+                ("/contact/0/fullName", Text),
+                ("/contact/0/phoneNumber", Text),
+                ("/contact/0/wuid", Text),
+            ],
+        ),
+        post(
+            "/message/sendReaction/victim",
+            json!({"key": key, "reaction": ""}),
+            &[
+                ("/key", Object),
+                ("/key", Required),
+                ("/key/remoteJid", Address),
+                ("/key/fromMe", Flag),
+                ("/reaction", Text),
+                ("/reaction", Required),
+            ],
+        ),
+        post(
+            "/message/sendPoll/victim",
+            json!({"number": number, "name": "q?", "selectableCount": 1, "values": ["a", "b"]}),
+            &[
+                ("/number", Address),
+                ("/name", Text),
+                ("/selectableCount", Whole),
+                ("/selectableCount", Required),
+                ("/values", List),
+                ("/values", Required),
+            ],
+        ),
+        post(
+            "/message/sendList/victim",
+            json!({"number": number, "title": "t", "buttonText": "b", "sections": [{"title": "s", "rows": [row]}]}),
+            &[
+                ("/title", Text),
+                ("/buttonText", Text),
+                ("/textFallback", Flag),
+                ("/sections", Required),
+                ("/sections/0/rows", Required),
+                ("/sections/0/rows/0/rowId", Text),
+            ],
+        ),
+        post(
+            "/message/sendButtons/victim",
+            json!({"number": number, "title": "t", "buttons": [{"type": "url", "displayText": "x", "url": "y"}]}),
+            &[
+                ("/title", Text),
+                ("/buttons", Required),
+                ("/buttons/0/type", Text),
+                ("/buttons/0/displayText", Text),
+                ("/buttons/0/url", Text),
+            ],
+        ),
+        post(
+            "/message/sendTemplate/victim",
+            json!({"number": number, "name": "hello", "language": "en_US"}),
+            &[("/name", Text), ("/name", Required), ("/language", Text), ("/language", Required)],
+        ),
+        post(
+            "/message/forward/victim",
+            json!({"number": number, "key": {"id": "3EB0"}}),
+            &[("/number", Address), ("/key", Object), ("/key", Required), ("/key/id", Text)],
+        ),
+        post(
+            "/call/offer/victim",
+            json!({"number": number, "isVideo": false, "callDuration": 3}),
+            &[
+                ("/number", Address),
+                ("/isVideo", Flag),
+                ("/callDuration", Whole),
+                ("/callDuration", Required),
+            ],
+        ),
+        post(
+            "/call/reject/victim",
+            json!({"callId": "C", "from": number}),
+            &[("/callId", Text), ("/callId", Required)],
+        ),
+        post(
+            "/business/getCatalog/victim",
+            json!({"number": number, "limit": 5}),
+            &[("/number", Text), ("/limit", Whole)],
+        ),
+        post("/baileys/onWhatsapp/victim", json!({"jid": number}), &[("/jid", Text), ("/jid", Required)]),
+        post(
+            "/baileys/assertSessions/victim",
+            json!({"jids": [number]}),
+            &[("/jids", List), ("/jids", Required)],
+        ),
+        post(
+            "/baileys/sendNode/victim",
+            json!({"stanza": {"tag": "presence"}}),
+            &[("/stanza", Object), ("/stanza", Required), ("/stanza/tag", Text)],
+        ),
+    ]
+}
+
 fn cases() -> Vec<Case> {
     let settings = json!({
         "rejectCall": true, "msgCall": "busy", "groupsIgnore": true, "alwaysOnline": true,
@@ -342,6 +452,7 @@ fn cases() -> Vec<Case> {
             &[("/numbers", List), ("/numbers", Required)],
         ),
     ];
+    all.extend(kinds());
     all.extend(feeds());
     all.extend(finds());
     all.extend(groups());

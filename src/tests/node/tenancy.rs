@@ -23,6 +23,15 @@ fn routes() -> Vec<(Method, &'static str, Value)> {
         (Method::HEAD, "/instance/connectionState/{instance}", none.clone()),
         (Method::POST, "/instance/setPresence/{instance}", json!({"presence": "available"})),
         (Method::POST, "/message/sendText/{instance}", json!({"number": "5511987654321", "text": "hi"})),
+        (
+            Method::POST,
+            "/message/forward/{instance}",
+            json!({"number": "5511987654321", "key": {"id": "3EB0"}}),
+        ),
+        (Method::POST, "/message/sendReaction/{instance}", json!({"key": key, "reaction": "x"})),
+        (Method::POST, "/call/reject/{instance}", json!({"callId": "C", "from": "5511987654321"})),
+        (Method::POST, "/business/getCatalog/{instance}", json!({})),
+        (Method::POST, "/baileys/getAuthState/{instance}", json!({})),
         (Method::POST, "/chat/findMessages/{instance}", json!({"where": {}})),
         (Method::POST, "/chat/findChats/{instance}", json!({})),
         (

@@ -7,6 +7,7 @@ use waproto::whatsapp as wa;
 use super::Connection;
 use crate::channel::groups::Member;
 use crate::channel::whatsapp_web::address::from_wire;
+use crate::channel::whatsapp_web::inbound::CONTEXT;
 use crate::channel::whatsapp_web::json::from_value;
 use crate::channel::{Error, Outgoing, Quoted};
 use crate::domain::Jid;
@@ -61,6 +62,8 @@ impl Connection {
 fn quoted_message(message: Option<&str>) -> wa::Message {
     let content = message.and_then(|text| serde_json::from_str::<Value>(text).ok());
     let Some(mut content) = content else { return wa::Message::default() };
+    // The secret of a poll is for those who got the poll.
+    content.as_object_mut().and_then(|parts| parts.remove(CONTEXT));
     for part in content.as_object_mut().into_iter().flat_map(|parts| parts.values_mut()) {
         if let Some(part) = part.as_object_mut() {
             part.remove("contextInfo");

@@ -1,13 +1,18 @@
 //! Composing and sending messages: a file for each kind, and one for what goes along with any.
 
+mod buttons;
+mod contacts;
 mod context;
+mod forward;
+mod list;
 mod location;
+mod poll;
+mod reaction;
 mod text;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use buffa::MessageField;
 use serde_json::{Value, json};
 use wacore::proto_helpers::MessageExt as _;
 use waproto::whatsapp as wa;
@@ -17,7 +22,8 @@ use whatsapp_rust::{Client, RevokeType, SendOptions};
 use super::address::to_wire;
 use super::connection::Connection;
 use super::inbound::{content, context_of};
-use crate::channel::{Content, Error, Messages, Outgoing, Prepared};
+use super::json::from_value;
+use crate::channel::{Content, Edit, Error, Messages, Outgoing, Prepared};
 use crate::domain::{Jid, MessageKey};
 
 /// How long WhatsApp may take to acknowledge a message before the answer says that it is pending.
@@ -38,17 +44,42 @@ impl Messages for Connection {
     async fn compose(&self, chat: &Jid, message: Outgoing) -> Result<Prepared, Error> {
         let context = self.context_info(chat, &message).await?;
         match message.content {
-            Content::Text { text, .. } => self.compose_text(chat, text, context).await,
+            Content::Text { text, link_preview } => {
+                self.compose_text(chat, text, link_preview, context).await
+            }
             Content::Location(place) => self.prepared(chat, location::message(place), context).await,
+            Content::Contacts(cards) => self.prepared(chat, contacts::message(cards), context).await,
+            Content::Reaction { key, text } => {
+                let now = self.context.seat.journal.now();
+                self.prepared(chat, reaction::message(key, text, now), None).await
+            }
+            Content::Poll(poll) => self.prepared(chat, poll::message(poll), context).await,
+            Content::List(list) => self.prepared(chat, list::message(list), context).await,
+            Content::Buttons(buttons) => self.compose_buttons(chat, buttons, context).await,
+            Content::Template(_) => Err(super::unsupported("sending templates")),
+            Content::Forward { message, context_info } => {
+                self.compose_forward(chat, &message, context_info.as_deref()).await
+            }
         }
     }
 
-    async fn compose_edit(&self, key: &MessageKey, text: &str) -> Result<Prepared, Error> {
+    async fn compose_edit(&self, key: &MessageKey, edit: &Edit) -> Result<Prepared, Error> {
         let chat = parse(&key.remote_jid)?;
-        let content = wa::message::ExtendedTextMessage { text: Some(text.to_owned()), ..Default::default() };
-        let content =
-            wa::Message { extended_text_message: MessageField::some(content), ..Default::default() };
-        let protocol = json!({"key": key, "type": "MESSAGE_EDIT", "editedMessage": {"extendedTextMessage": {"text": text}}});
+        let (content, shown) = match &edit.file {
+            Some(content) => {
+                let unknown = |_| {
+                    let reason = "names a message of a form that is not known".to_owned();
+                    Error::Invalid { field: "key", reason }
+                };
+                let shown: Value = serde_json::from_str(content).map_err(unknown)?;
+                (from_value(&shown).map_err(unknown)?, shown)
+            }
+            None => {
+                let shown = json!({"extendedTextMessage": {"text": edit.text}});
+                (text::extended(edit.text.clone()), shown)
+            }
+        };
+        let protocol = json!({"key": key, "type": "MESSAGE_EDIT", "editedMessage": shown});
         Ok(Prepared {
             key: self.new_key(&chat).await?,
             message_type: "protocolMessage".to_owned(),
