@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use super::Error;
 use crate::domain::{Jid, MessageKey};
 
-/// The newest message that a change of a whole chat covers: devices that know later ones do not apply
-/// the change to them.
+/// A message by which a part of a chat is named: the newest that a change covers, since devices may
+/// know later ones, or the oldest that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Newest {
+pub struct Anchor {
     /// Its identity.
     pub key: MessageKey,
     /// Its time in unix seconds.
@@ -33,19 +33,26 @@ pub trait Chats: Send + Sync {
     ///
     /// # Errors
     /// [`Error::NotConnected`], [`Error::Timeout`].
-    async fn archive(&self, chat: &Jid, archived: bool, newest: Option<&Newest>) -> Result<(), Error>;
+    async fn archive(&self, chat: &Jid, archived: bool, newest: Option<&Anchor>) -> Result<(), Error>;
 
     /// Marks a chat as read or unread, without receipts.
     ///
     /// # Errors
     /// As [`Chats::archive`].
-    async fn mark(&self, chat: &Jid, read: bool, newest: Option<&Newest>) -> Result<(), Error>;
+    async fn mark(&self, chat: &Jid, read: bool, newest: Option<&Anchor>) -> Result<(), Error>;
 
     /// Makes a chat mute, or ends that.
     ///
     /// # Errors
     /// As [`Chats::archive`]; [`Error::Invalid`] for a time that is over.
     async fn mute(&self, chat: &Jid, mute: Mute) -> Result<(), Error>;
+
+    /// Asks the phone for messages of a chat that are older than one; answers the id of the request.
+    /// They come as history, later or never: the phone may be off.
+    ///
+    /// # Errors
+    /// As [`Chats::archive`].
+    async fn fetch_older(&self, chat: &Jid, than: &Anchor, count: u32) -> Result<String, Error>;
 
     /// Keeps a chat on top, or ends that.
     ///

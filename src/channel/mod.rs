@@ -26,7 +26,7 @@ pub mod whatsapp_web;
 
 pub use calls::Calls;
 pub use catalogue::Catalogue;
-pub use chats::{Chats, Mute, Newest};
+pub use chats::{Anchor, Chats, Mute};
 pub use groups::Groups;
 pub use labels::Labels;
 pub use low_level::LowLevel;
@@ -125,6 +125,11 @@ pub enum Signal {
         lid: Option<Jid>,
         /// Its own name, if known.
         name: Option<String>,
+    },
+    /// A part of the account's history is on record.
+    History {
+        /// How much of it, in percent, as the phone counts.
+        progress: u32,
     },
     /// The account's own name or picture is known now or has changed.
     Profile {

@@ -114,6 +114,19 @@ impl Messages {
         Ok(self.newest(rows).await?.pop())
     }
 
+    /// The oldest message of a chat that is known by any of these addresses.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn first_of_chat(&self, remote_jids: &[String]) -> Result<Option<StoredMessage>, Error> {
+        let rows = self
+            .rows()
+            .filter(Column::RemoteJid.is_in(remote_jids))
+            .order_by_asc(Column::MessageTimestamp)
+            .order_by_asc(Column::Id);
+        Ok(rows.one(self.scope.pools.read()).await?.map(stored))
+    }
+
     /// The messages of some row ids, in no order.
     pub(super) async fn by_ids(&self, ids: Vec<Uuid>) -> Result<Vec<StoredMessage>, Error> {
         if ids.is_empty() {

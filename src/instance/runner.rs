@@ -215,6 +215,10 @@ impl Runner {
                 announce::identity(&self.handle, jid, lid, name);
                 Some(Input::Opened)
             }
+            Signal::History { progress } => {
+                self.handle.0.view.send_modify(|view| view.history_progress = Some(progress));
+                None
+            }
             Signal::Profile { name, picture } => {
                 announce::profile(&self.handle, name, picture).await;
                 None

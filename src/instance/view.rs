@@ -36,6 +36,8 @@ pub struct View {
     pub profile_name: Option<String>,
     /// Address of the account's picture.
     pub profile_pic_url: Option<String>,
+    /// How much of the phone's history is on record, in percent; `None` before any of it came.
+    pub history_progress: Option<u32>,
     /// Why the last connection ended.
     pub disconnection: Option<Disconnection>,
     /// The QR to scan, while there is one.
@@ -59,6 +61,7 @@ impl View {
             owner_lid: parse(&row.owner_lid),
             profile_name: row.profile_name.clone(),
             profile_pic_url: row.profile_pic_url.clone(),
+            history_progress: None,
             disconnection: row.disconnection.clone(),
             qr: None,
             closed_since: Some(match (&row.disconnection, row.paired) {

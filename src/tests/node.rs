@@ -31,6 +31,8 @@ mod group_changes;
 mod group_events;
 #[path = "node/groups.rs"]
 mod groups;
+#[path = "node/history.rs"]
+mod history;
 #[path = "node/instances.rs"]
 mod instances;
 #[path = "node/kinds.rs"]

@@ -5,10 +5,10 @@ use whatsapp_rust::features::{AppStateError, SyncActionMessageRange, message_key
 
 use super::address::to_wire;
 use super::connection::Connection;
-use crate::channel::{Chats, Error, Mute, Newest};
+use crate::channel::{Anchor, Chats, Error, Mute};
 use crate::domain::Jid;
 
-fn range(newest: Option<&Newest>) -> Result<Option<SyncActionMessageRange>, Error> {
+fn range(newest: Option<&Anchor>) -> Result<Option<SyncActionMessageRange>, Error> {
     let Some(newest) = newest else { return Ok(None) };
     let parse = |text: &str| {
         let jid = Jid::parse(text).map_err(|error| Error::Protocol(error.to_string()))?;
@@ -39,7 +39,7 @@ impl Connection {
 
 #[async_trait]
 impl Chats for Connection {
-    async fn archive(&self, chat: &Jid, archived: bool, newest: Option<&Newest>) -> Result<(), Error> {
+    async fn archive(&self, chat: &Jid, archived: bool, newest: Option<&Anchor>) -> Result<(), Error> {
         let (client, chat, range) = (self.client()?, to_wire(chat)?, range(newest)?);
         let actions = client.chat_actions();
         if archived {
@@ -49,7 +49,7 @@ impl Chats for Connection {
         }
     }
 
-    async fn mark(&self, chat: &Jid, read: bool, newest: Option<&Newest>) -> Result<(), Error> {
+    async fn mark(&self, chat: &Jid, read: bool, newest: Option<&Anchor>) -> Result<(), Error> {
         let (client, chat, range) = (self.client()?, to_wire(chat)?, range(newest)?);
         self.shared(client.chat_actions().mark_chat_as_read(&chat, read, range)).await
     }
@@ -65,6 +65,14 @@ impl Chats for Connection {
             }
             Mute::Until(time) => self.shared(actions.mute_chat_until(&chat, time)).await,
         }
+    }
+
+    async fn fetch_older(&self, chat: &Jid, than: &Anchor, count: u32) -> Result<String, Error> {
+        let (client, chat) = (self.client()?, to_wire(chat)?);
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        let (id, from_me, time) = (&than.key.id, than.key.from_me, than.timestamp.saturating_mul(1000));
+        let asking = client.fetch_message_history(&chat, id, from_me, time, count);
+        self.answer(self.context.barrier.sending(asking)).await
     }
 
     async fn pin(&self, chat: &Jid, pinned: bool) -> Result<(), Error> {

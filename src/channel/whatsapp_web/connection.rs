@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use whatsapp_rust::Client;
 use whatsapp_rust::bot::Bot;
@@ -46,6 +47,8 @@ pub struct Context {
     pub http: net::Client,
     pub previews: Previews,
     pub ringing: Ringing,
+    /// Lets few instances of the node record their histories at the same time.
+    pub histories: Arc<Semaphore>,
     pub opened: AtomicBool,
     pub trouble: Trouble,
     /// Cancelled when the connection is over.
@@ -76,7 +79,13 @@ impl Names {
 }
 
 impl Context {
-    pub fn new(seat: Seat, intake: Intake, http: net::Client, previews: Previews) -> Self {
+    pub fn new(
+        seat: Seat,
+        intake: Intake,
+        http: net::Client,
+        previews: Previews,
+        histories: Arc<Semaphore>,
+    ) -> Self {
         Self {
             seat,
             pairs: Pairs::default(),
@@ -88,6 +97,7 @@ impl Context {
             http,
             previews,
             ringing: Ringing::default(),
+            histories,
             opened: AtomicBool::new(false),
             trouble: Trouble::default(),
             over: CancellationToken::new(),

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::CacheConfig;
 use whatsapp_rust::bot::Bot;
@@ -11,9 +12,10 @@ use whatsapp_rust::wacore::store::DevicePropsOverride;
 
 use super::backend::Backend;
 use super::connection::{Connection, Context};
+use super::history;
 use super::hook::Hook;
 use super::http_client::WhatsAppHttp;
-use super::intake::{self, Bus, Intake};
+use super::intake::{self, Bus, Ends, Intake};
 use super::runtime::MainRuntime;
 use super::transport::{self, Spawner};
 use super::version::Versions;
@@ -25,6 +27,9 @@ use crate::session::{self, Owner, Store};
 
 /// The provider as clients name it.
 pub const INTEGRATION: &str = "WHATSAPP-BAILEYS";
+
+/// Instances of a node that record their histories at the same time: each has a blob in memory.
+const HISTORIES: usize = 2;
 
 /// What the provider is told at start.
 #[derive(Clone, Debug)]
@@ -53,6 +58,7 @@ pub struct Factory {
     spawn: Spawner,
     transport: transport::Factory,
     versions: Versions,
+    histories: Arc<Semaphore>,
 }
 
 impl Factory {
@@ -70,7 +76,8 @@ impl Factory {
         let transport = transport::Factory::new(&options.url, Arc::clone(&spawn))
             .map_err(|error| Error::Invalid { field: "WAGGLE_WHATSAPP_URL", reason: error.to_string() })?;
         let versions = Versions::new(options.version);
-        Ok(Self { options, store, http, previews, main, spawn, transport, versions })
+        let histories = Arc::new(Semaphore::new(HISTORIES));
+        Ok(Self { options, store, http, previews, main, spawn, transport, versions, histories })
     }
 
     fn device(&self, full_sync: bool) -> DevicePropsOverride {
@@ -101,8 +108,9 @@ impl channel::Factory for Factory {
         let previews = previews.map_err(|error| Error::Protocol(error.to_string()))?;
         let owner = Owner { instance: seat.instance, fence: seat.fence };
         let full_sync = seat.settings.borrow().sync_full_history;
-        let (intake, items, slow) = Intake::new();
-        let context = Arc::new(Context::new(seat, intake, http.clone(), previews));
+        let (intake, Ends { items, pictures, histories }) = Intake::new();
+        let turns = Arc::clone(&self.histories);
+        let context = Arc::new(Context::new(seat, intake, http.clone(), previews, turns));
         let http = WhatsAppHttp::new(http, self.main.clone());
         let fenced: Weak<Context> = Arc::downgrade(&context);
         let on_fenced = Arc::new(move || {
@@ -119,7 +127,7 @@ impl channel::Factory for Factory {
             .through(proxy, self.options.egress.clone())
             .telling(context.trouble.clone())
             .behind(Arc::clone(&context.barrier));
-        let mut builder = Bot::builder()
+        let builder = Bot::builder()
             .with_version(version)
             .with_backend_arc(Arc::new(backend))
             .with_transport_factory(transport)
@@ -130,12 +138,10 @@ impl channel::Factory for Factory {
             .with_wanted_pre_key_count(self.options.prekeys)
             .with_inbound_durability_hook(Hook(Arc::clone(&context)))
             .with_event_handler(Bus(Arc::clone(&context)));
-        if !full_sync {
-            builder = builder.skip_history_sync();
-        }
         let bot = builder.build().await.map_err(|error| Error::Unavailable(error.into()))?;
         (self.spawn)(Box::pin(intake::drain(Arc::clone(&context), items)));
-        (self.spawn)(Box::pin(intake::drain_slow(Arc::clone(&context), slow)));
+        (self.spawn)(Box::pin(intake::drain_pictures(Arc::clone(&context), pictures)));
+        (self.spawn)(Box::pin(history::drain(Arc::clone(&context), histories)));
         Ok(Arc::new(Connection::new(context, bot, Arc::clone(&self.store))))
     }
 

@@ -247,7 +247,7 @@ pub fn context_of(content: &Map<String, Value>, message_type: &str) -> Option<St
 }
 
 /// Which kind of client chose a message id, by the habits of WhatsApp's clients.
-fn source(id: &str) -> &'static str {
+pub fn source(id: &str) -> &'static str {
     match (id.get(..2), id.len()) {
         (Some("3A"), 20) => "ios",
         (Some("3E"), 22) => "web",

@@ -28,6 +28,9 @@ pub enum Item {
 /// Lookups that may wait. They ask WhatsApp, and must not hold up the reports.
 const LOOKUPS: usize = 256;
 
+/// Parts of a history that may wait, compressed. A whole history of many years has fewer.
+const BLOBS: usize = 1024;
+
 /// A picture that changed: whose, and whether it is gone.
 pub struct Picture {
     pub of: WireJid,
@@ -38,14 +41,31 @@ pub struct Picture {
 pub struct Intake {
     queue: mpsc::Sender<Item>,
     pictures: mpsc::Sender<Picture>,
+    histories: mpsc::Sender<Arc<Event>>,
+}
+
+/// The reading ends.
+pub struct Ends {
+    pub items: mpsc::Receiver<Item>,
+    pub pictures: mpsc::Receiver<Picture>,
+    pub histories: mpsc::Receiver<Arc<Event>>,
 }
 
 impl Intake {
     /// An intake, and its reading ends.
-    pub fn new() -> (Self, mpsc::Receiver<Item>, mpsc::Receiver<Picture>) {
+    pub fn new() -> (Self, Ends) {
         let (queue, items) = mpsc::channel(CAPACITY);
-        let (pictures, slow) = mpsc::channel(LOOKUPS);
-        (Self { queue, pictures }, items, slow)
+        let (pictures, changed) = mpsc::channel(LOOKUPS);
+        let (histories, blobs) = mpsc::channel(BLOBS);
+        (Self { queue, pictures, histories }, Ends { items, pictures: changed, histories: blobs })
+    }
+
+    /// Queues a part of the history; drops it with an alarm when too many wait.
+    fn history(&self, event: Arc<Event>) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.histories.try_send(event) {
+            metrics::counter!(crate::telemetry::metrics::DROPPED_EVENTS).increment(1);
+            tracing::error!("a part of the history was dropped, because too many wait");
+        }
     }
 
     /// Queues a lookup of a picture; a contact whose picture is not looked up keeps the old one.
@@ -71,6 +91,9 @@ pub struct Bus(pub Arc<Context>);
 
 impl EventHandler for Bus {
     fn handle_event(&self, event: Arc<Event>) {
+        if matches!(&*event, Event::HistorySync(_)) {
+            return self.0.intake.history(event);
+        }
         subscriber::at_once(&self.0, &event);
         if subscriber::is_queued(&event) {
             let is_of_group = matches!(&*event, Event::GroupUpdate(_));
@@ -107,7 +130,7 @@ pub async fn drain(context: Arc<Context>, mut items: mpsc::Receiver<Item>) {
 }
 
 /// Looks pictures up until the connection is over.
-pub async fn drain_slow(context: Arc<Context>, mut pictures: mpsc::Receiver<Picture>) {
+pub async fn drain_pictures(context: Arc<Context>, mut pictures: mpsc::Receiver<Picture>) {
     let over = context.over.clone();
     while let Some(Some(picture)) = over.run_until_cancelled(pictures.recv()).await {
         let Some(client) = context.client() else { continue };

@@ -12,6 +12,7 @@ mod chats;
 mod connection;
 mod factory;
 mod groups;
+mod history;
 mod hook;
 pub mod http_client;
 mod inbound;

@@ -47,6 +47,7 @@ pub fn interest() -> EventInterest {
         EventKind::ContactUpdated,
         EventKind::GroupUpdate,
         EventKind::DirtyState,
+        EventKind::HistorySync,
     ])
 }
 

@@ -118,8 +118,9 @@ pub fn chat(state: &mut State, instance: InstanceId, change: &ChatChange<'_>) ->
     changed |= replace(&mut row.name, change.name.as_deref());
     let unread = match change.unread {
         Unread::Add(more) => row.unread_count.saturating_add(more).max(0),
+        Unread::Initial(count) if new => count.max(0),
         Unread::Reset => 0,
-        Unread::Keep => row.unread_count,
+        Unread::Initial(_) | Unread::Keep => row.unread_count,
     };
     changed |= unread != row.unread_count;
     row.unread_count = unread;

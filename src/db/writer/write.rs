@@ -235,6 +235,8 @@ pub enum Write {
 pub enum Unread {
     /// So many more.
     Add(i32),
+    /// So many in a chat that is not on record yet; as it was in others.
+    Initial(i32),
     /// None is unread.
     Reset,
     /// As it was.

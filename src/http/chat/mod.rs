@@ -9,6 +9,7 @@ pub mod find_chats;
 pub mod find_contacts;
 pub mod find_messages;
 pub mod find_status;
+pub mod history;
 mod key;
 pub mod numbers;
 mod paging;

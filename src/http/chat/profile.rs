@@ -44,9 +44,13 @@ pub async fn fetch(
         let nothing = json!({"wuid": jid, "numberExists": false, "picture": null, "status": null});
         return Ok(HttpResponse::Ok().json(nothing));
     }
-    let picture = look_up(&instance, &working, &jid).await?;
+    Ok(HttpResponse::Ok().json(shown(&instance, &working, &jid).await?))
+}
+
+async fn shown(instance: &LocalInstance, working: &Working, jid: &Jid) -> Result<Value, Error> {
+    let picture = look_up(instance, working, jid).await?;
     let profiles = working.profiles()?;
-    let about = profiles.about(&jid).await.map_err(|error| instance.explain(error))?;
+    let about = profiles.about(jid).await.map_err(|error| instance.explain(error))?;
     let set_at = about.set_at.map(|seconds| rfc3339(seconds.saturating_mul(1000)));
     let mut shown = json!({
         "wuid": jid,
@@ -55,11 +59,11 @@ pub async fn fetch(
         "status": about.text.as_ref().map(|text| json!({"status": text, "setAt": set_at})),
         "isBusiness": about.is_business,
     });
-    if let Some(name) = name(&instance, &jid).await?.or(about.name) {
+    if let Some(name) = name(instance, jid).await?.or(about.name) {
         shown["name"] = json!(name);
     }
     if about.is_business
-        && let Some(business) = profiles.business(&jid).await.map_err(|error| instance.explain(error))?
+        && let Some(business) = profiles.business(jid).await.map_err(|error| instance.explain(error))?
     {
         for field in ["email", "description", "website"] {
             shown[field] = match (field, &business[field]) {
@@ -68,7 +72,7 @@ pub async fn fetch(
             };
         }
     }
-    Ok(HttpResponse::Ok().json(shown))
+    Ok(shown)
 }
 
 /// The name of a contact that is on record, or the account's own.

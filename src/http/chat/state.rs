@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::forms;
 use super::key::Key;
-use crate::channel::{self, Mute, Newest};
+use crate::channel::{self, Anchor, Mute};
 use crate::domain::{EventKind, Jid};
 use crate::events::{ChatState, Write};
 use crate::http::Error;
@@ -48,7 +48,7 @@ impl Which {
     }
 
     /// The newest message as far as it is on record: a range needs its time.
-    async fn newest(&self, instance: &LocalInstance) -> Result<Option<Newest>, Error> {
+    async fn newest(&self, instance: &LocalInstance) -> Result<Option<Anchor>, Error> {
         let stored = match &self.last_message {
             Some(key) => key.stored(instance).await?,
             None => {
@@ -57,7 +57,7 @@ impl Which {
                 scope.messages().last_of_chat(&forms).await?
             }
         };
-        Ok(stored.map(|message| Newest { key: message.key, timestamp: message.timestamp }))
+        Ok(stored.map(|message| Anchor { key: message.key, timestamp: message.timestamp }))
     }
 }
 
@@ -92,7 +92,7 @@ async fn record(
 
 /// A chat to put away or take back.
 #[derive(ToSchema)]
-pub struct Archive {
+pub struct ArchiveChat {
     /// Its fields stand beside the others.
     #[schema(ignore)]
     which: Which,
@@ -100,7 +100,7 @@ pub struct Archive {
     archive: bool,
 }
 
-impl Input for Archive {
+impl Input for ArchiveChat {
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let archive = fields.required_flag("archive");
         Some(Self { which: Which::read(fields)?, archive: archive? })
@@ -110,7 +110,7 @@ impl Input for Archive {
 /// Puts a chat away, or takes it back.
 pub async fn archive(
     instance: LocalInstance,
-    Valid(Archive { which, archive }): Valid<Archive>,
+    Valid(ArchiveChat { which, archive }): Valid<ArchiveChat>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
     let newest = which.newest(&instance).await?;
@@ -122,13 +122,13 @@ pub async fn archive(
 
 /// A chat to mark as unread.
 #[derive(ToSchema)]
-pub struct Unread {
+pub struct MarkUnread {
     /// Its fields stand beside the others.
     #[schema(ignore)]
     which: Which,
 }
 
-impl Input for Unread {
+impl Input for MarkUnread {
     fn read(fields: &Fields<'_>) -> Option<Self> {
         if !fields.has("lastMessage") && !fields.has("chat") {
             fields.missing("lastMessage");
@@ -141,7 +141,7 @@ impl Input for Unread {
 /// Marks a chat as unread.
 pub async fn unread(
     instance: LocalInstance,
-    Valid(Unread { which }): Valid<Unread>,
+    Valid(MarkUnread { which }): Valid<MarkUnread>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
     let newest = which.newest(&instance).await?;
@@ -191,7 +191,7 @@ pub async fn mute(
 
 /// A chat to keep on top.
 #[derive(ToSchema)]
-pub struct Pin {
+pub struct PinChat {
     /// Its fields stand beside the others.
     #[schema(ignore)]
     which: Which,
@@ -199,7 +199,7 @@ pub struct Pin {
     pin: bool,
 }
 
-impl Input for Pin {
+impl Input for PinChat {
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let pin = fields.required_flag("pin");
         Some(Self { which: Which::read(fields)?, pin: pin? })
@@ -209,7 +209,7 @@ impl Input for Pin {
 /// Keeps a chat on top, or ends that.
 pub async fn pin(
     instance: LocalInstance,
-    Valid(Pin { which, pin }): Valid<Pin>,
+    Valid(PinChat { which, pin }): Valid<PinChat>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
     let told = working.chats()?.pin(&which.chat, pin).await;

@@ -41,6 +41,7 @@ pub(super) fn shown(row: &Instance, sight: &Sight<'_>) -> Value {
         "ownerJid": running.and_then(|view| view.owner.as_ref()).map(ToString::to_string).or(row.owner_jid.clone()),
         "profileName": running.and_then(|view| view.profile_name.clone()).or(row.profile_name.clone()),
         "profilePicUrl": running.and_then(|view| view.profile_pic_url.clone()).or(row.profile_pic_url.clone()),
+        "historyProgress": running.and_then(|view| view.history_progress),
         "integration": row.integration,
         "number": row.number,
         "businessId": row.business_id,

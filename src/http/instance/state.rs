@@ -13,6 +13,8 @@ use crate::http::extract::LocalInstance;
 struct Named<'a> {
     instance_name: &'a InstanceName,
     state: ConnectionState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_progress: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -24,7 +26,11 @@ struct Shown<'a> {
 
 /// What clients see of the connection.
 pub async fn handle(instance: LocalInstance) -> Result<HttpResponse, Error> {
-    let named = Named { instance_name: instance.name(), state: instance.state() };
+    let named = Named {
+        instance_name: instance.name(),
+        state: instance.state(),
+        history_progress: instance.view().history_progress,
+    };
     let shown = Shown { instance: named, status_reason: instance.reason() };
     let text = serde_json::to_vec(&shown).map_err(|error| Error::internal(&error))?;
     Ok(HttpResponse::Ok().insert_header(ContentType::json()).body(text))

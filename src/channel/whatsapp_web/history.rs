@@ -1,0 +1,257 @@
+//! The history that the phone hands over when it is linked, and what of it is asked for later. It comes
+//! in compressed blobs, which are read one chat at a time and recorded a batch at a time.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+use wacore::types::events::{Event, LazyHistorySync};
+use waproto::whatsapp as wa;
+use waproto::whatsapp::history_sync::HistorySyncType;
+use waproto::whatsapp::web_message_info::Status;
+use whatsapp_rust::Client;
+
+use super::address::{self, Shown};
+use super::connection::Context;
+use super::inbound::{content, context_of, source};
+use crate::channel::Signal;
+use crate::domain::address::JidKind;
+use crate::domain::message::present;
+use crate::domain::{EventKind, MessageKey, MessageStatus, StoredMessage};
+use crate::events::{ChatState, Unread, Write};
+
+/// Messages, chats or contacts of one transaction.
+const BATCH: usize = 200;
+
+/// Records histories until the connection is over. Few instances of a node do it at the same time.
+pub async fn drain(context: Arc<Context>, mut blobs: mpsc::Receiver<Arc<Event>>) {
+    let over = context.over.clone();
+    while let Some(Some(event)) = over.run_until_cancelled(blobs.recv()).await {
+        let Event::HistorySync(blob) = &*event else { continue };
+        let (Ok(_turn), Some(client)) = (context.histories.acquire().await, context.client()) else { return };
+        if over.run_until_cancelled(record(&context, &client, blob)).await.is_none() {
+            return;
+        }
+        if let Some(progress) = blob.progress() {
+            context.signal(Signal::History { progress }).await;
+        }
+    }
+}
+
+/// Whether a blob is wanted: the oldest messages only by those who asked for all of them.
+fn is_wanted(context: &Context, blob: &LazyHistorySync) -> bool {
+    blob.sync_type() != HistorySyncType::FULL as i32 || context.seat.settings.borrow().sync_full_history
+}
+
+async fn record(context: &Context, client: &Client, blob: &LazyHistorySync) {
+    if !is_wanted(context, blob) {
+        return;
+    }
+    let mut stream = blob.stream();
+    let mut chats: Vec<Value> = Vec::new();
+    loop {
+        let conversation = match stream.next_conversation() {
+            Ok(Some(conversation)) => conversation,
+            Ok(None) => break,
+            Err(error) => {
+                tracing::error!(instance = %context.seat.name, %error, "a history cannot be read");
+                return;
+            }
+        };
+        let Some(chat) = chat_of(client, &conversation).await else { continue };
+        if chat.jid.kind() == JidKind::Group && context.seat.settings.borrow().groups_ignore {
+            continue;
+        }
+        chats.push(json!({
+            "remoteJid": chat.jid, "instanceId": context.seat.instance, "name": name_of(&conversation),
+        }));
+        if !self::conversation(context, client, (&chat, conversation)).await {
+            return;
+        }
+        if chats.len() >= BATCH && !tell(context, EventKind::ChatsSet, &mut chats).await {
+            return;
+        }
+    }
+    if !chats.is_empty() && !tell(context, EventKind::ChatsSet, &mut chats).await {
+        return;
+    }
+    match stream.remainder() {
+        Ok(rest) => names(context, client, rest.pushnames).await,
+        Err(error) => tracing::error!(instance = %context.seat.name, %error, "a history cannot be read"),
+    }
+}
+
+/// Whether it was recorded; otherwise the connection is as good as over.
+async fn commit(context: &Context, writes: Vec<Write>) -> bool {
+    match context.seat.journal.commit(writes).await {
+        Ok(_) => true,
+        Err(crate::events::Error::Fenced) => {
+            context.fenced();
+            false
+        }
+        Err(error) => {
+            tracing::error!(instance = %context.seat.name, %error, "a part of the history could not be recorded");
+            true
+        }
+    }
+}
+
+async fn tell(context: &Context, kind: EventKind, of: &mut Vec<Value>) -> bool {
+    let events = context.seat.journal.event(kind, of);
+    of.clear();
+    events.is_empty() || commit(context, events.into_iter().map(Write::Event).collect()).await
+}
+
+async fn chat_of(client: &Client, conversation: &wa::Conversation) -> Option<Shown> {
+    let parse = |text: &Option<String>| text.as_deref().and_then(|text| text.parse().ok());
+    let id: wacore_binary::Jid = conversation.id.parse().ok()?;
+    let stated = if id.is_lid() { parse(&conversation.pn_jid) } else { parse(&conversation.lid_jid) };
+    address::shown(client, &id, stated.as_ref()).await
+}
+
+fn name_of(conversation: &wa::Conversation) -> Option<&String> {
+    conversation.name.as_ref().or(conversation.display_name.as_ref())
+}
+
+/// Records a chat and its messages, newest first as they come.
+async fn conversation(
+    context: &Context,
+    client: &Client,
+    (chat, mut conversation): (&Shown, wa::Conversation),
+) -> bool {
+    let messages = std::mem::take(&mut conversation.messages);
+    let mut first: Vec<Write> = context.pairs.learn(chat).into_iter().collect();
+    for some in messages.chunks(BATCH) {
+        let mut stored = Vec::with_capacity(some.len());
+        for message in some {
+            if let Some(info) = message.message.as_option()
+                && let Some(message) = message_of(client, chat, info).await
+            {
+                stored.push(Arc::new(message));
+            }
+        }
+        let mut writes = std::mem::take(&mut first);
+        let row = |message: &Arc<StoredMessage>| Write::Message {
+            message: Arc::clone(message),
+            idempotency_key: None,
+            fresh: false,
+            events: Vec::new(),
+        };
+        writes.extend(stored.iter().map(row));
+        writes.extend(chat_writes(chat, &conversation, &stored));
+        if context.seat.journal.wants(EventKind::MessagesSet) && !stored.is_empty() {
+            let instance = context.seat.instance;
+            let shown: Vec<_> = stored.iter().map(|message| present::received(message, instance)).collect();
+            writes.extend(
+                context.seat.journal.event(EventKind::MessagesSet, &shown).into_iter().map(Write::Event),
+            );
+        }
+        if !commit(context, writes).await {
+            return false;
+        }
+    }
+    if messages.is_empty() {
+        first.extend(chat_writes(chat, &conversation, &[]));
+        return commit(context, first).await;
+    }
+    true
+}
+
+fn chat_writes(chat: &Shown, conversation: &wa::Conversation, stored: &[Arc<StoredMessage>]) -> [Write; 2] {
+    let newest = stored.iter().max_by_key(|message| message.timestamp);
+    let unread = conversation.unread_count.and_then(|count| i32::try_from(count).ok()).unwrap_or_default();
+    let state = ChatState {
+        archived: conversation.archived.filter(|archived| *archived),
+        pinned: conversation.pinned.is_some_and(|pinned| pinned > 0).then_some(true),
+        muted_until: conversation.mute_end_time.filter(|end| *end > 0).map(|end| i64::try_from(end).ok()),
+        unread: None,
+    };
+    let (remote_jid, remote_jid_alt) = (chat.jid.to_string(), chat.alt.as_ref().map(ToString::to_string));
+    [
+        Write::Chat {
+            remote_jid: remote_jid.clone(),
+            remote_jid_alt: remote_jid_alt.clone(),
+            name: name_of(conversation).cloned(),
+            unread: Unread::Initial(unread),
+            last: newest.map(|message| (message.id, message.timestamp)),
+            on_new: Vec::new(),
+            on_change: Vec::new(),
+        },
+        Write::ChatState { remote_jid, remote_jid_alt, state, on_new: Vec::new(), on_change: Vec::new() },
+    ]
+}
+
+async fn message_of(client: &Client, chat: &Shown, info: &wa::WebMessageInfo) -> Option<StoredMessage> {
+    let (key, message) = (info.key.as_option()?, info.message.as_option()?);
+    if message.protocol_message.is_set() {
+        return None;
+    }
+    let (message_type, content) = content(message)?;
+    let from_me = key.from_me.unwrap_or_default();
+    let several = matches!(chat.jid.kind(), JidKind::Group | JidKind::Broadcast);
+    let participant = match info.participant.as_ref().or(key.participant.as_ref()).filter(|_| several) {
+        Some(sender) => address::shown(client, &sender.parse().ok()?, None).await,
+        None => None,
+    };
+    let id = key.id.clone()?;
+    Some(StoredMessage {
+        id: Uuid::now_v7(),
+        source: source(&id).to_owned(),
+        key: MessageKey {
+            id,
+            remote_jid: chat.jid.to_string(),
+            from_me,
+            participant: participant.map(|sender| sender.jid.to_string()),
+            remote_jid_alt: chat.alt.as_ref().map(ToString::to_string),
+        },
+        push_name: info.push_name.clone(),
+        status: status(info.status, from_me),
+        updates: Vec::new(),
+        context_info: context_of(&content, &message_type),
+        message: Value::Object(content).to_string(),
+        message_type,
+        timestamp: info.message_timestamp.and_then(|time| i64::try_from(time).ok()).unwrap_or_default(),
+        deleted: false,
+    })
+}
+
+const fn status(known: Option<Status>, from_me: bool) -> MessageStatus {
+    match known {
+        Some(Status::PLAYED) => MessageStatus::Played,
+        Some(Status::READ) => MessageStatus::Read,
+        Some(Status::DELIVERY_ACK) => MessageStatus::DeliveryAck,
+        _ if from_me => MessageStatus::ServerAck,
+        _ => MessageStatus::DeliveryAck,
+    }
+}
+
+/// Records the names that contacts chose.
+async fn names(context: &Context, client: &Client, names: Vec<wa::Pushname>) {
+    for some in names.chunks(BATCH) {
+        let (mut writes, mut shown) = (Vec::new(), Vec::new());
+        for known in some {
+            let parsed = known.id.as_deref().and_then(|id| id.parse().ok());
+            let (Some(jid), Some(name)) = (parsed, &known.pushname) else { continue };
+            let Some(contact) = address::shown(client, &jid, None).await else { continue };
+            shown.push(json!({
+                "remoteJid": contact.jid, "pushName": name, "profilePicUrl": null,
+                "instanceId": context.seat.instance,
+            }));
+            writes.push(Write::Contact {
+                remote_jid: contact.jid.to_string(),
+                remote_jid_alt: contact.alt.as_ref().map(ToString::to_string),
+                push_name: Some(name.clone()),
+                profile_pic_url: None,
+                saved_name: None,
+                on_new: Vec::new(),
+                on_change: Vec::new(),
+            });
+        }
+        writes
+            .extend(context.seat.journal.event(EventKind::ContactsSet, &shown).into_iter().map(Write::Event));
+        if !commit(context, writes).await {
+            return;
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Histories that the phone hands over.
+
+use serde_json::json;
+use wa_sim::receiver::Receiver;
+use wa_sim::{History, NewContact};
+use waggle::net::Method;
+
+use crate::support::{Node, eventually, simulator, told};
+
+/// Memory of a process in MiB.
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+async fn total(node: &Node) -> u64 {
+    let found = node.post("/chat/findMessages/acme", json!({"offset": 1})).await;
+    found["messages"]["total"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_recorded_once_and_in_little_memory() {
+    let simulator = simulator().await;
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start(&simulator).await;
+    let plan = History {
+        chats: 40,
+        bootstrap: 5,
+        recent: 60,
+        full: 20,
+        on_demand: 30,
+        chats_per_blob: 20,
+        text_bytes: 1_000,
+        ..History::default()
+    };
+    simulator.handle().create_contact(NewContact::default()).unwrap();
+    let before = resident(node.process());
+    simulator.handle().set_history(Some(plan.clone()));
+    let phone = node.pair("acme", &simulator, Some(&receiver)).await;
+    // Without the setting the oldest part is left out.
+    eventually("the recent messages are here", async || (total(&node).await == 40 * 65).then_some(())).await;
+    let grown = resident(node.process()).saturating_sub(before);
+    assert!(grown < 200, "{grown} MiB more");
+
+    let set = told(&receiver, "messages.set", |body| body["data"][0]["message"].is_object()).await;
+    let first = &set["data"][0];
+    assert!(first["key"]["id"].is_string() && first["messageTimestamp"].is_i64(), "{first}");
+    told(&receiver, "chats.set", |body| body["data"][0]["remoteJid"].is_string()).await;
+    told(&receiver, "contacts.set", |body| body["data"][0]["pushName"].is_string()).await;
+    let state = node.get("/instance/connectionState/acme").await;
+    assert_eq!(state["instance"]["historyProgress"], 100, "{state}");
+
+    let chats = node.post("/chat/findChats/acme", json!({})).await;
+    let chats = chats.as_array().unwrap();
+    assert_eq!(chats.len(), 40);
+    let unread: u64 = chats.iter().map(|chat| chat["unreadCount"].as_u64().unwrap()).sum();
+    assert_eq!(unread, (0..40).map(|chat| chat % 3).sum::<u64>(), "as the phone has it");
+    assert_eq!(chats.iter().filter(|chat| chat["archived"] == true).count(), 5);
+
+    // The same again changes nothing, also what was read meanwhile.
+    let jid = chats.iter().find(|chat| chat["unreadCount"] == 2).unwrap()["remoteJid"].as_str().unwrap();
+    let here = json!({"where": {"key": {"remoteJid": jid}}, "offset": 100});
+    let messages = node.messages("acme", here.clone()).await;
+    assert_eq!(messages.len(), 65);
+    let read = json!({"readMessages": [{"remoteJid": jid, "fromMe": false, "id": messages[0]["key"]["id"]}]});
+    node.post("/chat/markMessageAsRead/acme", read).await;
+    let sets = || receiver.deliveries().iter().filter(|one| one.event() == "contacts.set").count();
+    let known = sets();
+    simulator.handle().send_history(&phone, plan).unwrap();
+    eventually("it has come again", async || (sets() > known).then_some(())).await;
+    let older = json!({"remoteJid": jid, "count": 10});
+    let asked = node.post("/chat/fetchHistory/acme", older).await;
+    assert!(asked["requestId"].is_string(), "{asked}");
+    eventually("the older ones are here", async || {
+        (node.messages("acme", here.clone()).await.len() == 75).then_some(())
+    })
+    .await;
+    assert_eq!(total(&node).await, 40 * 65 + 10);
+    let chat = node.post("/chat/findChats/acme", json!({"where": {"remoteJid": jid}})).await;
+    assert_eq!(chat[0]["unreadCount"], 0, "{chat}");
+
+    let unknown = json!({"remoteJid": "5511000000001", "count": 10});
+    assert_eq!(node.call(Method::POST, "/chat/fetchHistory/acme", unknown).await.0, 404);
+    let (status, answer) = node.call(Method::POST, "/chat/fetchHistory/acme", json!({"count": 0})).await;
+    assert_eq!(status, 400);
+    assert!(answer.to_string().contains("remoteJid") && answer.to_string().contains("count"), "{answer}");
+}
