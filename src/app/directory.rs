@@ -10,6 +10,7 @@ use crate::db::{self, Database};
 use crate::domain::{InstanceId, Sink, SinkKind};
 use crate::events::rabbitmq::{self, Tenant};
 use crate::instance::Registry;
+use crate::telemetry::tally::Count;
 use crate::webhook::{self, Endpoint, Unavailable};
 
 pub struct Directory {
@@ -92,5 +93,11 @@ impl webhook::Directory for Directory {
             by_events: options.by_events,
             ..endpoint
         }))
+    }
+
+    fn failed(&self, instance: InstanceId) {
+        if let Some(handle) = self.registry.by_id(instance) {
+            handle.place().tally().add(Count::WebhookFailures, 1);
+        }
     }
 }

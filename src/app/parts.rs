@@ -111,6 +111,7 @@ pub fn instances(config: &Config) -> anyhow::Result<instance::Options> {
         delete_closed_after: section.delete_after,
         delete_never_connected: section.delete_temporary,
         proxy: proxy(config.proxy.as_ref())?,
+        metrics_per_instance: config.metrics.per_instance,
     })
 }
 

@@ -11,6 +11,7 @@ use crate::domain::{Fence, InstanceId, InstanceName, Jid, Settings};
 use crate::events::{self, Journal};
 /// Where outgoing connections go through.
 pub use crate::net::Proxy;
+use crate::telemetry::tally::Tally;
 
 pub mod calls;
 pub mod catalogue;
@@ -101,6 +102,8 @@ pub struct Seat {
     pub journal: Journal,
     /// What is known of its groups; recorded through the journal.
     pub groups: events::Groups,
+    /// Where what happens is counted.
+    pub tally: Arc<Tally>,
     /// Where the life of the connection is reported. Bounded; a channel that finds it full waits.
     pub signals: mpsc::Sender<Signal>,
 }

@@ -18,6 +18,12 @@ pub(super) const GROUP: Group = Group {
         Variable::text("METRICS_USER", "", "user of /metrics"),
         Variable::text("METRICS_PASSWORD", "", "password of /metrics").secret(),
         Variable::list("METRICS_ALLOWED_IPS", "", "client addresses that may read /metrics; unset is any"),
+        Variable::number(
+            "WAGGLE_METRICS_PER_INSTANCE",
+            "0",
+            "count",
+            "most instances of a node with series of their own (waggle_instance_*); the rest is summed; 0 is no such series",
+        ),
     ],
     switches: None,
 };
@@ -31,6 +37,8 @@ pub struct Metrics {
     pub credentials: Option<Credentials>,
     /// Addresses that may read it; `None` is any.
     pub allowed_addresses: Option<Vec<IpAddr>>,
+    /// Most instances with series of their own; 0 is none, and no sum of the rest.
+    pub per_instance: usize,
 }
 
 /// Basic credentials of the metrics page.
@@ -61,6 +69,11 @@ impl Metrics {
                 .map(|address| address.to_canonical())
                 .map_err(|_| "a list of IP addresses".to_owned())
         });
-        Self { enabled, credentials, allowed_addresses: Some(addresses).filter(|list| !list.is_empty()) }
+        Self {
+            enabled,
+            credentials,
+            allowed_addresses: Some(addresses).filter(|list| !list.is_empty()),
+            per_instance: reader.number("WAGGLE_METRICS_PER_INSTANCE", 0..=100_000),
+        }
     }
 }

@@ -21,6 +21,30 @@ pub struct MessageKey {
     pub remote_jid_alt: Option<String>,
 }
 
+/// A short name of what a message is, out of a closed list; `message_type` is the name of the content's
+/// field. What is not in the list is `other`.
+#[must_use]
+pub fn kind(message_type: &str) -> &'static str {
+    match message_type {
+        "conversation" | "extendedTextMessage" => "text",
+        "imageMessage" => "image",
+        "videoMessage" => "video",
+        "ptvMessage" => "ptv",
+        "audioMessage" => "audio",
+        "documentMessage" | "documentWithCaptionMessage" => "document",
+        "stickerMessage" | "lottieStickerMessage" => "sticker",
+        "locationMessage" | "liveLocationMessage" => "location",
+        "contactMessage" | "contactsArrayMessage" => "contact",
+        "reactionMessage" => "reaction",
+        "pollCreationMessage" | "pollCreationMessageV2" | "pollCreationMessageV3" => "poll",
+        "pollUpdateMessage" => "vote",
+        "listMessage" => "list",
+        "buttonsMessage" | "interactiveMessage" | "templateMessage" => "buttons",
+        "eventMessage" => "event",
+        _ => "other",
+    }
+}
+
 /// How far a message has come. The order is that of progress: a status never goes back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

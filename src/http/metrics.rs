@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Error, State, routes};
 use crate::auth;
 use crate::config::{self, metrics::Credentials};
-use crate::domain::ConnectionState;
+use crate::domain::ConnectionState::{Close, Connecting, Open, Refused};
 use crate::instance::Handle;
 use crate::telemetry::evolution::{self, InstanceGauge};
 use crate::telemetry::metrics::{INSTANCES, STATE};
@@ -47,11 +47,12 @@ fn presented(request: &HttpRequest, wanted: &Credentials) -> bool {
     scheme.eq_ignore_ascii_case(b"basic ") && auth::same(&decoded, wanted.as_bytes())
 }
 
-/// The gauges that dashboards of Evolution API read; ours are brought up to date on the way.
+/// The gauges that dashboards of Evolution API read, and the series of single instances; our gauges are
+/// brought up to date on the way.
 fn instances(state: &State) -> String {
     let mut all = state.registry.all();
     all.sort_by(|left, right| left.name().cmp(right.name()));
-    for state in [ConnectionState::Open, ConnectionState::Connecting, ConnectionState::Close] {
+    for state in [Open, Connecting, Close, Refused] {
         let count = all.iter().filter(|handle| handle.state() == state).count();
         metrics::gauge!(INSTANCES, STATE => state.as_str()).set(u32::try_from(count).unwrap_or(u32::MAX));
     }
@@ -62,5 +63,7 @@ fn instances(state: &State) -> String {
     };
     let gauges: Vec<InstanceGauge> = all.iter().map(gauge).collect();
     let url = state.server.url.as_deref().unwrap_or_default();
-    evolution::render(super::root::API_VERSION, &state.public.client_name, url, &gauges)
+    let page = evolution::render(super::root::API_VERSION, &state.public.client_name, url, &gauges);
+    let own = all.iter().map(|handle| (handle.name().as_str(), handle.place(), handle.state() == Open));
+    page + &state.registry.tallies().render(own)
 }

@@ -16,6 +16,7 @@ use crate::channel::Channel;
 use crate::db::{Database, InstanceUpdate, Scope};
 use crate::domain::{ConnectionState, EventKind, InstanceId, InstanceName, Settings, Sink};
 use crate::events::{Journal, Write};
+use crate::telemetry::tally::Place;
 
 /// A request to the runner.
 #[derive(Debug)]
@@ -51,6 +52,8 @@ pub(super) struct Shared {
     pub(super) resuming: AtomicBool,
     /// When this node took it.
     pub(super) since: Instant,
+    /// Where it is counted.
+    pub(super) place: Place,
 }
 
 /// An instance of this node. Cheap to clone; it outlives the runner, and then answers
@@ -166,6 +169,12 @@ impl Handle {
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.0.journal
+    }
+
+    /// Where it is counted.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.0.place
     }
 
     /// Leave to work with the connection.

@@ -23,6 +23,7 @@ use crate::db::{Database, NewInstance};
 use crate::domain::{ConnectionState, EventKind, Instance, InstanceId, InstanceName, NodeId, Settings, Sink};
 use crate::events::{GlobalSinks, Journal};
 use crate::lifecycle;
+use crate::telemetry::tally::Tallies;
 
 /// Requests that may wait for one runner.
 const COMMANDS: usize = 32;
@@ -52,6 +53,8 @@ pub struct Options {
     pub delete_never_connected: bool,
     /// Proxy of instances without one of their own.
     pub proxy: Option<Proxy>,
+    /// Most instances with metrics of their own.
+    pub metrics_per_instance: usize,
 }
 
 /// What the registry works with.
@@ -111,6 +114,7 @@ pub(super) struct Inner {
     pub(super) pace: Arc<Pace>,
     pub(super) pairing: Arc<Semaphore>,
     pub(super) loaded: AtomicBool,
+    tallies: Tallies,
 }
 
 /// Every instance of this node. Cheap to clone.
@@ -123,6 +127,7 @@ impl Registry {
     pub fn new(options: Options, deps: Deps) -> Self {
         let pace = Arc::new(Pace::new(options.dials_per_second));
         let pairing = Arc::new(Semaphore::new(options.pairing_concurrency.max(1)));
+        let tallies = Tallies::new(options.metrics_per_instance);
         let (by_name, by_token, by_id) = (DashMap::new(), DashMap::new(), DashMap::new());
         Self(Arc::new(Inner {
             options,
@@ -133,6 +138,7 @@ impl Registry {
             pace,
             pairing,
             loaded: AtomicBool::new(false),
+            tallies,
         }))
     }
 
@@ -221,6 +227,7 @@ impl Registry {
             gate_closed: AtomicBool::new(false),
             resuming: AtomicBool::new(row.paired),
             since: Instant::now(),
+            place: self.0.tallies.place(),
         };
         let handle = Handle(Arc::new(shared));
         let runner = Runner::new(handle.clone(), factory, machine, inbox, &self.0);
@@ -265,6 +272,12 @@ impl Registry {
     #[must_use]
     pub fn all(&self) -> Vec<Handle> {
         self.0.by_id.iter().map(|entry| entry.value().clone()).collect()
+    }
+
+    /// What is counted of single instances.
+    #[must_use]
+    pub fn tallies(&self) -> &Tallies {
+        &self.0.tallies
     }
 
     /// Takes an instance out of every lookup.

@@ -18,7 +18,8 @@ use super::registry::Inner;
 use super::state::{Action, Input, Machine, Phase};
 use super::{announce, qr};
 use crate::channel::{Channel, End, Factory, Proxy, Seat, Signal};
-use crate::telemetry::metrics::FENCE_REJECTIONS;
+use crate::telemetry::metrics::{FENCE_REJECTIONS, REASON, RECONNECTS};
+use crate::telemetry::tally::Count;
 
 /// Reports of a channel that may wait for the runner.
 const SIGNALS: usize = 64;
@@ -230,8 +231,6 @@ impl Runner {
         let Some(input) = input else { return };
         if let Input::Closed(end) = &input {
             tracing::info!(instance = %self.handle.name(), ?end, "the connection ended");
-            metrics::counter!(crate::telemetry::metrics::RECONNECTS, "reason" => announce::label(end))
-                .increment(1);
             self.handle.0.resuming.store(false, Ordering::SeqCst);
             self.handle.0.view.send_modify(|view| {
                 view.channel = None;
@@ -246,9 +245,15 @@ impl Runner {
             metrics::counter!(FENCE_REJECTIONS).increment(1);
             self.ended = Ended::Fenced;
         }
+        let closed = if let Input::Closed(end) = &input { Some(announce::label(end)) } else { None };
         let ended = matches!(&input, Input::Closed(_) | Input::Logout | Input::End);
         for action in self.machine.step(input) {
             self.act(action).await;
+        }
+        // A connection that ended for good is not opened again.
+        if let (Some(reason), Phase::Dialing | Phase::Backoff) = (closed, self.machine.phase()) {
+            metrics::counter!(RECONNECTS, REASON => reason).increment(1);
+            self.handle.0.place.tally().add(Count::Reconnects, 1);
         }
         if ended && matches!(self.machine.phase(), Phase::Idle | Phase::Ended) {
             self.tell_waiters();
@@ -302,6 +307,7 @@ impl Runner {
             proxy: self.proxy.clone(),
             journal: self.handle.journal().clone(),
             groups: self.handle.scope().groups(),
+            tally: Arc::clone(self.handle.0.place.tally()),
             signals: self.signals.0.clone(),
         };
         let (factory, pace, lease) = (Arc::clone(&self.factory), Arc::clone(&self.pace), self.lease.clone());

@@ -11,10 +11,11 @@ use uuid::Uuid;
 use super::Error;
 use super::handle::Handle;
 use crate::channel::{self, Prepared};
-use crate::domain::message::present;
+use crate::domain::message::{self, present};
 use crate::domain::{Event, EventKind, MessageStatus, StoredMessage};
 use crate::events::{Routed, Unread, Write};
 use crate::telemetry::metrics::{KIND, OUTCOME, SEND_DURATION, SENDS};
+use crate::telemetry::tally::Count;
 
 /// How a send is made, beside what is sent.
 #[derive(Clone, Debug, Default)]
@@ -79,19 +80,19 @@ impl Handle {
             Ok(()) => {
                 let told = self.told(&message)?;
                 self.answered(&message, MessageStatus::ServerAck, told).await?;
-                measured("sent", &message.message_type, began);
+                self.measured(&message, "sent", began);
                 Ok(Sent { message, repeated: false })
             }
             // Whether it left is unknown: the row stays `PENDING`, and a late acknowledgement moves it on.
             Err(channel::Error::Timeout) => {
                 let told = self.told(&message)?;
                 self.answered(&message, MessageStatus::Pending, told).await?;
-                measured("unknown", &message.message_type, began);
+                self.measured(&message, "unknown", began);
                 Ok(Sent { message, repeated: false })
             }
             Err(error) => {
                 self.answered(&message, MessageStatus::Error, Vec::new()).await?;
-                measured("failed", &message.message_type, began);
+                self.measured(&message, "failed", began);
                 Err(error.into())
             }
         }
@@ -138,6 +139,14 @@ impl Handle {
         }
     }
 
+    fn measured(&self, message: &StoredMessage, outcome: &'static str, began: Instant) {
+        let kind = message::kind(&message.message_type);
+        metrics::counter!(SENDS, KIND => kind, OUTCOME => outcome).increment(1);
+        metrics::histogram!(SEND_DURATION, KIND => kind).record(began.elapsed());
+        let count = if outcome == "failed" { Count::Failed } else { Count::Sent };
+        self.0.place.tally().add(count, 1);
+    }
+
     /// The event of a send, as its answer.
     fn told(&self, message: &StoredMessage) -> Result<Vec<Routed>, Error> {
         if !self.0.journal.wants(EventKind::SendMessage) {
@@ -177,11 +186,4 @@ fn forget_passing(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(forget_passing),
         _ => {}
     }
-}
-
-/// `kind` is the type of the message: what is composed has one of a few.
-fn measured(outcome: &'static str, kind: &str, began: Instant) {
-    let kind = if kind == "conversation" { "text".to_owned() } else { kind.to_owned() };
-    metrics::counter!(SENDS, KIND => kind.clone(), OUTCOME => outcome).increment(1);
-    metrics::histogram!(SEND_DURATION, KIND => kind).record(began.elapsed());
 }

@@ -3,7 +3,8 @@
 //! To add one, add a constant for the name, constants for labels that are new, and a line to
 //! [`DEFINITIONS`]; then count with the macros of the `metrics` crate:
 //! `metrics::counter!(INBOUND_MESSAGES, KIND => "text").increment(1)`. A label value comes from a short
-//! closed list (a state, a route template): never a name, an address, a phone number or a JID.
+//! closed list (a state, a route template): never a name, an address, a phone number or a JID. The exception
+//! are the few series of single instances that an operator asks for, see [`super::tally`].
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -26,6 +27,10 @@ pub const WEBHOOK_DURATION: &str = "waggle_webhook_attempt_duration_seconds";
 pub const OUTBOX_DEPTH: &str = "waggle_outbox_depth";
 /// Age of the oldest event that a sink has yet to take, by [`SINK`].
 pub const OUTBOX_LAG: &str = "waggle_outbox_lag_seconds";
+/// Time from an event to the moment a sink has taken it, by [`SINK`].
+pub const SINK_LATENCY: &str = "waggle_sink_latency_seconds";
+/// Events that a sink has not taken when they were offered, by [`SINK`].
+pub const SINK_FAILURES: &str = "waggle_sink_failures_total";
 /// Deliveries given up, by [`SINK`].
 pub const DEAD_LETTERS: &str = "waggle_dead_letters_total";
 /// Connections to WhatsApp opened again, by [`REASON`].
@@ -66,8 +71,20 @@ pub const FORWARDS: &str = "waggle_forwards_total";
 pub const RABBITMQ_CONNECTED: &str = "waggle_rabbitmq_connected";
 /// Events that RabbitMQ has taken, by [`SINK`].
 pub const RELAY_PUBLISHED: &str = "waggle_relay_published_total";
-/// Endpoints to which nothing is sent for a while, because they failed several times in a row.
+/// Endpoints that failed several times in a row and are only probed, by [`DELIVERY`].
 pub const WEBHOOK_CIRCUITS_OPEN: &str = "waggle_webhook_circuits_open";
+/// Messages sent, of one [`INSTANCE`].
+pub const INSTANCE_SENT: &str = "waggle_instance_sent_total";
+/// Messages received and committed, of one [`INSTANCE`].
+pub const INSTANCE_RECEIVED: &str = "waggle_instance_received_total";
+/// Messages that could not be sent, of one [`INSTANCE`].
+pub const INSTANCE_FAILED: &str = "waggle_instance_failed_total";
+/// Connections to WhatsApp opened again, of one [`INSTANCE`].
+pub const INSTANCE_RECONNECTS: &str = "waggle_instance_reconnects_total";
+/// Webhook requests of this node that were not taken, of one [`INSTANCE`].
+pub const INSTANCE_WEBHOOK_FAILURES: &str = "waggle_instance_webhook_failures_total";
+/// 1 while an [`INSTANCE`] is open.
+pub const INSTANCE_CONNECTED: &str = "waggle_instance_connected";
 /// 1 in a build that talks to a simulated WhatsApp only.
 pub const SIMULATOR_BUILD: &str = "waggle_simulator_build";
 
@@ -85,6 +102,10 @@ pub const REASON: &str = "reason";
 pub const ROUTE: &str = "route";
 /// Label: HTTP method.
 pub const METHOD: &str = "method";
+/// Label: who delivers, `node` or `queue`.
+pub const DELIVERY: &str = "delivery";
+/// Label: name of an instance; only on the series that [`super::tally`] keeps few.
+pub const INSTANCE: &str = "instance";
 /// Label: HTTP status.
 pub const STATUS: &str = "status";
 
@@ -146,6 +167,8 @@ pub const DEFINITIONS: &[Definition] = &[
     spread(WEBHOOK_DURATION, Unit::Seconds, &[OUTCOME], "Time of a webhook request"),
     level(OUTBOX_DEPTH, Unit::Count, &[SINK], "Events that a sink has yet to take"),
     level(OUTBOX_LAG, Unit::Seconds, &[SINK], "Age of the oldest event that a sink has yet to take"),
+    spread(SINK_LATENCY, Unit::Seconds, &[SINK], "Time from an event to the moment a sink has taken it"),
+    counter(SINK_FAILURES, &[SINK], "Events that a sink has not taken when they were offered"),
     counter(DEAD_LETTERS, &[SINK], "Deliveries given up"),
     counter(RECONNECTS, &[REASON], "Connections to WhatsApp opened again by reason"),
     counter(PAIRINGS_STARTED, &[], "Pairings begun"),
@@ -169,9 +192,15 @@ pub const DEFINITIONS: &[Definition] = &[
     level(
         WEBHOOK_CIRCUITS_OPEN,
         Unit::Count,
-        &[],
-        "Endpoints that are left alone for a while after failures",
+        &[DELIVERY],
+        "Endpoints that failed several times in a row and are only probed",
     ),
+    counter(INSTANCE_SENT, &[INSTANCE], "Messages sent, by instance"),
+    counter(INSTANCE_RECEIVED, &[INSTANCE], "Messages received, by instance"),
+    counter(INSTANCE_FAILED, &[INSTANCE], "Messages that could not be sent, by instance"),
+    counter(INSTANCE_RECONNECTS, &[INSTANCE], "Connections to WhatsApp opened again, by instance"),
+    counter(INSTANCE_WEBHOOK_FAILURES, &[INSTANCE], "Webhook requests that were not taken, by instance"),
+    level(INSTANCE_CONNECTED, Unit::Count, &[INSTANCE], "1 while an instance is open"),
     level(SIMULATOR_BUILD, Unit::Count, &[], "1 in a build that talks to a simulated WhatsApp only"),
 ];
 
@@ -232,8 +261,12 @@ fn builder() -> Result<PrometheusBuilder, Error> {
     Ok(builder)
 }
 
+/// Counters without labels begin at zero, so that their first increase is one.
 fn start() {
     describe();
+    for definition in DEFINITIONS.iter().filter(|one| one.kind == Type::Counter && one.labels.is_empty()) {
+        metrics::counter!(definition.name).absolute(0);
+    }
     gauge!(SIMULATOR_BUILD).set(if cfg!(feature = "simulator") { 1.0 } else { 0.0 });
 }
 

@@ -8,6 +8,7 @@ pub mod evolution;
 mod log_bridge;
 pub mod metrics;
 mod outage;
+pub mod tally;
 
 pub use outage::Outage;
 use tracing::Subscriber;

@@ -45,6 +45,8 @@ mod load;
 mod low_level;
 #[path = "node/messages.rs"]
 mod messages;
+#[path = "node/metrics.rs"]
+mod metrics;
 #[path = "node/objects.rs"]
 mod objects;
 #[path = "node/pairing.rs"]

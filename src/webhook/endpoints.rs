@@ -54,6 +54,9 @@ pub trait Directory: Send + Sync + 'static {
         instance: InstanceId,
         sink: &'static str,
     ) -> Result<Option<Endpoint>, Unavailable>;
+
+    /// A request about an instance was not taken. For those who count; must not block.
+    fn failed(&self, _instance: InstanceId) {}
 }
 
 /// A bounded memory in front of a [`Directory`]. Cheap to clone; concurrent questions about one
@@ -67,6 +70,11 @@ pub(super) struct Endpoints {
 impl Endpoints {
     pub(super) fn new(directory: Arc<dyn Directory>, ttl: Duration) -> Self {
         Self { directory, known: Cache::builder().max_capacity(CAPACITY).time_to_live(ttl).build() }
+    }
+
+    /// A request about an instance was not taken.
+    pub(super) fn failed(&self, instance: InstanceId) {
+        self.directory.failed(instance);
     }
 
     /// The endpoint, at most one lifetime of the memory old.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use metrics::{counter, gauge, histogram};
 
 use crate::telemetry::metrics::{
-    DEAD_LETTERS, OUTBOX_DEPTH, OUTBOX_LAG, OUTCOME, SINK, WEBHOOK_ATTEMPTS, WEBHOOK_DURATION,
+    DEAD_LETTERS, DELIVERY, OUTBOX_DEPTH, OUTBOX_LAG, OUTCOME, SINK, SINK_FAILURES, SINK_LATENCY,
+    WEBHOOK_ATTEMPTS, WEBHOOK_CIRCUITS_OPEN, WEBHOOK_DURATION,
 };
 
 /// How an attempt ended.
@@ -34,6 +35,9 @@ impl Outcome {
 
 pub(super) fn attempted(outcome: Outcome, sink: &'static str) {
     counter!(WEBHOOK_ATTEMPTS, OUTCOME => outcome.label()).increment(1);
+    if outcome != Outcome::Delivered {
+        counter!(SINK_FAILURES, SINK => sink).increment(1);
+    }
     if matches!(outcome, Outcome::Dead | Outcome::Refused) {
         counter!(DEAD_LETTERS, SINK => sink).increment(1);
     }
@@ -41,6 +45,16 @@ pub(super) fn attempted(outcome: Outcome, sink: &'static str) {
 
 pub(super) fn answered_in(took: Duration, outcome: Outcome) {
     histogram!(WEBHOOK_DURATION, OUTCOME => outcome.label()).record(took.as_secs_f64());
+}
+
+/// A sink has taken an event of `time`; that and `now` are unix milliseconds.
+pub(super) fn taken(sink: &'static str, time: i64, now: i64) {
+    histogram!(SINK_LATENCY, SINK => sink).record(float(now.saturating_sub(time).max(0)) / 1000.0);
+}
+
+/// Endpoints that are only probed by those who deliver: a `node` from its outbox, or from a `queue`.
+pub(super) fn circuits(delivery: &'static str, open: usize) {
+    gauge!(WEBHOOK_CIRCUITS_OPEN, DELIVERY => delivery).set(float(i64::try_from(open).unwrap_or(i64::MAX)));
 }
 
 /// `oldest` and `now` are unix milliseconds.

@@ -13,6 +13,8 @@ use super::inbound;
 use super::intake::Item;
 use crate::domain::address::STATUS_BROADCAST;
 use crate::events::{self, Write};
+use crate::telemetry::metrics::INBOUND_MESSAGES;
+use crate::telemetry::tally::Count;
 
 /// First wait for a database that is away; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -37,7 +39,8 @@ impl InboundDurabilityHook for Hook {
             }
             return Err(error.into());
         }
-        metrics::counter!(crate::telemetry::metrics::INBOUND_MESSAGES).increment(batch.len() as u64);
+        metrics::counter!(INBOUND_MESSAGES).increment(batch.len() as u64);
+        self.0.seat.tally.add(Count::Received, batch.len() as u64);
         for message in batch.iter().filter(|message| self.is_to_be_read(message)) {
             self.0.intake.offer(Item::Read(Arc::clone(&message.info)));
         }

@@ -10,6 +10,7 @@ use wacore_binary::Jid as WireJid;
 
 use super::connection::Context;
 use super::{calls, changes, groups, receipts, subscriber};
+use crate::telemetry::metrics::{DROPPED_EVENTS, SINK};
 
 /// Reports that may wait. A receipt storm after a long absence fits; past it reports are dropped
 /// with an alarm, and the statuses they carried are not updated.
@@ -63,7 +64,7 @@ impl Intake {
     /// Queues a part of the history; drops it with an alarm when too many wait.
     fn history(&self, event: Arc<Event>) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.histories.try_send(event) {
-            metrics::counter!(crate::telemetry::metrics::DROPPED_EVENTS).increment(1);
+            metrics::counter!(DROPPED_EVENTS, SINK => "intake").increment(1);
             tracing::error!("a part of the history was dropped, because too many wait");
         }
     }
@@ -79,7 +80,7 @@ impl Intake {
     pub fn offer(&self, item: Item) -> bool {
         let full = matches!(self.queue.try_send(item), Err(mpsc::error::TrySendError::Full(_)));
         if full {
-            metrics::counter!(crate::telemetry::metrics::DROPPED_EVENTS).increment(1);
+            metrics::counter!(DROPPED_EVENTS, SINK => "intake").increment(1);
             tracing::error!("a report of WhatsApp was dropped, because too many wait");
         }
         !full

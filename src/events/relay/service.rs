@@ -14,7 +14,9 @@ use super::{Carried, Carrier, Options};
 use crate::clock::Clock;
 use crate::db::{Error, Observer, Outbox, OutboxRow};
 use crate::domain::InstanceId;
-use crate::telemetry::metrics::{OUTBOX_DEPTH, OUTBOX_LAG, RELAY_PUBLISHED, SINK};
+use crate::telemetry::metrics::{
+    OUTBOX_DEPTH, OUTBOX_LAG, RELAY_PUBLISHED, SINK, SINK_FAILURES, SINK_LATENCY,
+};
 
 /// Instances in one read.
 const INSTANCES: usize = 256;
@@ -92,7 +94,7 @@ impl Relay {
         let carried = self.carrier.carry(&rows).await;
         let gone = [carried.published.as_slice(), &carried.dropped].concat();
         let removed = self.outbox.delete(&gone).await;
-        count(&rows, &carried);
+        count(&rows, &carried, self.clock.now_ms());
         // Whatever is left of these is looked at again, those that have to wait apart.
         if more || gone.len() < rows.len() || removed.is_err() {
             instances.iter().for_each(|instance| self.dirty.add(*instance));
@@ -117,10 +119,19 @@ impl Relay {
     }
 }
 
-fn count(rows: &[OutboxRow], carried: &Carried) {
+/// `now` is unix milliseconds.
+fn count(rows: &[OutboxRow], carried: &Carried, now: i64) {
     let published: HashSet<i64> = carried.published.iter().copied().collect();
-    for row in rows.iter().filter(|row| published.contains(&row.id)) {
-        metrics::counter!(RELAY_PUBLISHED, SINK => row.sink.to_string()).increment(1);
+    let dropped: HashSet<i64> = carried.dropped.iter().copied().collect();
+    for row in rows.iter().filter(|row| !dropped.contains(&row.id)) {
+        let sink = row.sink.to_string();
+        if published.contains(&row.id) {
+            let took = float(now.saturating_sub(row.event.time).max(0).unsigned_abs()) / 1000.0;
+            metrics::counter!(RELAY_PUBLISHED, SINK => sink.clone()).increment(1);
+            metrics::histogram!(SINK_LATENCY, SINK => sink).record(took);
+        } else {
+            metrics::counter!(SINK_FAILURES, SINK => sink).increment(1);
+        }
     }
 }
 

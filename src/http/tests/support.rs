@@ -251,6 +251,7 @@ impl Node {
             delete_closed_after: config.instances.delete_after,
             delete_never_connected: config.instances.delete_temporary,
             proxy: None,
+            metrics_per_instance: 0,
         };
         let registry = Registry::new(options.clone(), deps.clone());
         let me =

@@ -201,7 +201,7 @@ async fn a_dead_endpoint_of_one_instance_does_not_delay_another() {
     write(&simulator, &alice.phone, &fine, "text {n}", EACH).await;
     eventually("the living one has everything", async || (receiver.count() == EACH as usize).then_some(()))
         .await;
-    metric(&worker, "waggle_webhook_circuits_open 1").await;
+    metric(&worker, r#"waggle_webhook_circuits_open{delivery="queue"} 1"#).await;
     // After five failures in a row nothing more was sent than a probe from time to time.
     let metrics = worker.metrics().await;
     let retried =
@@ -211,7 +211,7 @@ async fn a_dead_endpoint_of_one_instance_does_not_delay_another() {
 
     subscribe(&node, "dead", &receiver.url("/")).await;
     eventually("it recovers", async || (receiver.count() == 2 * EACH as usize).then_some(())).await;
-    metric(&worker, "waggle_webhook_circuits_open 0").await;
+    metric(&worker, r#"waggle_webhook_circuits_open{delivery="queue"} 0"#).await;
 }
 
 /// A receiver that does not answer before it is told to.

@@ -119,6 +119,11 @@ impl Sender {
         let outcome = outcome_of(&verdict);
         metrics::answered_in(took, outcome);
         metrics::attempted(outcome, job.key.feed.sink());
+        if outcome == Outcome::Delivered {
+            metrics::taken(job.key.feed.sink(), job.row.event.time, (self.clock)());
+        } else {
+            self.endpoints.failed(job.key.instance);
+        }
         (verdict, health)
     }
 

@@ -26,6 +26,9 @@ pub(super) struct Limits {
     pub(super) share: Share,
 }
 
+/// Failures in a row from which on an endpoint counts as failing.
+const FAILURES: u32 = 5;
+
 /// Whom an alarm wakes.
 #[derive(Clone, Debug)]
 pub(super) enum Wake {
@@ -319,6 +322,11 @@ impl Desk {
     }
 
     /// Forgets what is somebody else's or was not used for long.
+    /// Endpoints that failed several times in a row: one row of them is tried from time to time.
+    pub(super) fn failing(&self) -> usize {
+        self.endpoints.values().filter(|endpoint| endpoint.failures >= FAILURES).count()
+    }
+
     pub(super) fn tidy(&mut self, now: i64) {
         let foreign = |key: &Key| !(self.limits.share)(key.instance);
         let released: Vec<Key> = self.endpoints.keys().filter(|key| foreign(key)).copied().collect();

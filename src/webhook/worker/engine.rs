@@ -11,6 +11,7 @@ use super::ledger::{Change, Setback};
 use super::scan::Scan;
 use crate::db::OutboxRow;
 use crate::domain::InstanceId;
+use crate::webhook::metrics;
 
 /// The times, in milliseconds; see [`crate::webhook::Options`].
 #[derive(Clone, Copy)]
@@ -133,6 +134,7 @@ impl Engine {
         if now >= self.tidy_at {
             self.tidy_at = now + self.times.beat;
             self.desk.tidy(now);
+            metrics::circuits("node", self.desk.failing());
         }
         self.desk.wake(now);
         self.ripen(now);

@@ -18,10 +18,9 @@ use super::desk::Limits;
 use super::service::{limits, millis};
 use crate::db::Database;
 use crate::events::rabbitmq::{Broker, Error, Publisher};
-use crate::telemetry::metrics::WEBHOOK_CIRCUITS_OPEN;
 use crate::webhook::endpoints::Endpoints;
 use crate::webhook::queue::{Copy, Ladder, Topology};
-use crate::webhook::{Options, Retry};
+use crate::webhook::{Options, Retry, metrics};
 use circuits::Circuits;
 use round::Round;
 use settle::Settler;
@@ -157,7 +156,7 @@ impl Consumer {
 
     #[allow(clippy::cast_precision_loss, reason = "a gauge")]
     fn show_circuits(&self) {
-        metrics::gauge!(WEBHOOK_CIRCUITS_OPEN).set(self.circuits.open() as f64);
+        metrics::circuits("queue", self.circuits.open());
     }
 }
 
