@@ -19,6 +19,7 @@ mod m20261121_000005_outbox;
 mod m20261121_000006_cluster;
 mod m20261121_000008_group_metadata;
 mod m20261121_000009_labels;
+mod m20261121_000007_search;
 
 /// Every change of the schema, oldest first.
 pub struct Migrator;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_cluster::Migration),
             Box::new(m20261121_000009_labels::Migration),
             Box::new(m20261121_000008_group_metadata::Migration),
+            Box::new(m20261121_000007_search::Migration),
         ]
     }
 }

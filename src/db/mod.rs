@@ -21,6 +21,7 @@ mod options;
 mod outbox;
 mod pools;
 mod scope;
+mod search;
 mod session_records;
 mod sinks;
 pub mod writer;
@@ -41,6 +42,7 @@ pub use nodes::Nodes;
 pub use options::{Options, Synchronous, Target};
 pub use outbox::{Outbox, OutboxRow};
 pub use scope::Scope;
+pub use search::words;
 pub use session_records::{SessionRecord, SessionRecords};
 pub use sinks::Sinks;
 pub use writer::{

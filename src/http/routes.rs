@@ -131,6 +131,7 @@ pub static TABLE: &[Route] = &[
     row(("set presence", &[Post], "/instance/setPresence/{instance}", Instance), to!(instance::presence::handle)).with(body::<instance::presence::SetPresence>),
 
     row(("find messages", &[Post], "/chat/findMessages/{instance}", Instance), to!(chat::find_messages::handle)).ok().with(body::<chat::find_messages::FindMessages>),
+    row(("search messages", &[Post], "/chat/searchMessages/{instance}", Instance), to!(chat::search_messages::handle)).ok().with(body::<chat::search_messages::SearchMessages>),
     row(("find chats", &[Post], "/chat/findChats/{instance}", Instance), to!(chat::find_chats::list)).ok().with(body::<chat::find_chats::FindChats>),
     row(("find chat", &[Get], "/chat/findChatByRemoteJid/{instance}", Instance), to!(chat::find_chats::one)),
     row(("find contacts", &[Post], "/chat/findContacts/{instance}", Instance), to!(chat::find_contacts::handle)).ok().with(body::<chat::find_contacts::FindContacts>),

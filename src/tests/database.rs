@@ -14,6 +14,8 @@ mod isolation;
 mod messages;
 #[path = "database/outbox.rs"]
 mod outbox;
+#[path = "database/plans.rs"]
+mod plans;
 #[path = "database/schema.rs"]
 mod schema;
 #[path = "database/session.rs"]
@@ -37,6 +39,7 @@ async fn postgres() {
     let database = services::postgres().await;
     let target = Target::Postgres { url: database.url.clone() };
     suite(target.clone()).await;
+    plans::every_filter_uses_an_index(target.clone()).await;
     writer::a_lost_connection_is_made_again(target, &database).await;
     database.remove().await;
 }
@@ -94,6 +97,7 @@ async fn suite(target: Target) {
     messages::a_batch_sees_its_own_writes(&world).await;
     messages::a_content_is_changed_by_what_it_is(&world).await;
     messages::filters_and_pages(&world).await;
+    messages::words_find_messages_of_their_own_instance(&world).await;
     messages::an_idempotency_key_names_one_message(&world).await;
     messages::pending_ones_are_found(&world).await;
     directory::chats_and_contacts_tell_what_changed(&world).await;

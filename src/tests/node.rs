@@ -65,6 +65,8 @@ mod rabbitmq;
 mod ratchet;
 #[path = "node/redis.rs"]
 mod redis;
+#[path = "node/search.rs"]
+mod search;
 #[path = "node/serving.rs"]
 mod serving;
 #[path = "node/tenancy.rs"]

@@ -17,6 +17,8 @@ pub mod client;
 mod closed_loop;
 pub mod cluster;
 pub mod compare;
+#[cfg(feature = "simulator")]
+mod find_messages;
 mod fleet;
 mod kinds;
 pub mod measure;

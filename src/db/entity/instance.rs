@@ -30,6 +30,9 @@ pub struct Model {
     pub updated_at: i64,
     pub deleted_at: Option<i64>,
     pub pinned_node: Option<String>,
+    pub message_count: i64,
+    pub chat_count: i64,
+    pub contact_count: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

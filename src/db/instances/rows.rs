@@ -66,6 +66,9 @@ pub(super) fn new(new: &NewInstance, now: i64) -> Result<ActiveModel, Error> {
         updated_at: Set(now),
         deleted_at: Set(None),
         pinned_node: Set(None),
+        message_count: Set(0),
+        chat_count: Set(0),
+        contact_count: Set(0),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::directory::{self, ChatChange, ContactChange};
+use super::directory::{self, ChatChange, ContactChange, Effect};
 use super::labels;
 use super::message::{Slot, is_ahead};
 use super::state::{Sent, State};
@@ -97,14 +97,24 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
         }
         Write::Chat { remote_jid, remote_jid_alt, name, unread, last, on_new, on_change } => {
             let change = ChatChange { remote_jid, remote_jid_alt, name, unread: *unread, last: *last };
-            directory::chat(state, instance, &change).tell(state, instance, on_new, on_change)
+            let effect = directory::chat(state, instance, &change);
+            if effect == Effect::New {
+                state.grow(instance, |grown| grown.chats += 1);
+            }
+            effect.tell(state, instance, on_new, on_change)
         }
         Write::ChatState { remote_jid, remote_jid_alt, state: wanted, on_new, on_change } => {
             let effect = directory::chat_state(state, instance, (remote_jid, remote_jid_alt), *wanted);
+            if effect == Effect::New {
+                state.grow(instance, |grown| grown.chats += 1);
+            }
             effect.tell(state, instance, on_new, on_change)
         }
         Write::ChatRemoved { remote_jid, events } => {
             let removed = directory::remove_chat(state, instance, remote_jid);
+            if removed {
+                state.grow(instance, |grown| grown.chats -= 1);
+            }
             told(state, instance, removed, events)
         }
         Write::Label { label_id, name, color, predefined_id, events } => {
@@ -129,7 +139,11 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
             on_change,
         } => {
             let change = ContactChange { remote_jid, remote_jid_alt, push_name, profile_pic_url, saved_name };
-            directory::contact(state, instance, &change).tell(state, instance, on_new, on_change)
+            let effect = directory::contact(state, instance, &change);
+            if effect == Effect::New {
+                state.grow(instance, |grown| grown.contacts += 1);
+            }
+            effect.tell(state, instance, on_new, on_change)
         }
         Write::ContactPicture { remote_jid, profile_pic_url, events } => {
             let changed = directory::picture(state, instance, remote_jid, profile_pic_url.as_deref());

@@ -8,6 +8,7 @@ use crate::db::{Chat, Contact};
 use crate::domain::InstanceId;
 
 /// What became of a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     New,
     Changed,

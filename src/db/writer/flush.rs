@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::directory::clean;
 use super::message::{New, Slot};
 use super::sql::{self, Columns, Conflict, Type};
-use super::state::{Row, Sent, State};
-use crate::db::Error;
+use super::state::{Grown, Row, Sent, State};
 use crate::db::entity::{group_metadata, instance, session_record};
 use crate::db::instances::changes;
+use crate::db::{Error, search};
 use crate::domain::InstanceId;
 
 /// The rows of one statement's parameters.
@@ -35,7 +35,8 @@ impl Flush<'_> {
             let row = instance::Entity::update_many().set(changes(update, state.now)?);
             row.filter(instance::Column::Id.eq(id.0)).exec(self.transaction).await?;
         }
-        self.sequences(state).await?;
+        count_messages(state);
+        self.instances(state).await?;
         self.outbox(state).await
     }
 
@@ -197,11 +198,16 @@ impl Flush<'_> {
         self.insert("session_record", &RECORD, conflict, &stored).await
     }
 
-    async fn sequences(&self, state: &State) -> Result<(), Error> {
-        let told = state.instances.iter().filter(|(_, life)| life.told);
-        let rows: Values = told.map(|(id, life)| vec![id.0.into(), life.sequence.into()]).collect();
-        let columns = &[("id", Type::Id), ("event_sequence", Type::Number)];
-        self.update("instance", 1, columns, &[("event_sequence", "v.event_sequence")], &rows).await
+    /// The numbers of events and of rows; the instances are locked.
+    async fn instances(&self, state: &State) -> Result<(), Error> {
+        let moved = state.instances.iter().filter(|(_, life)| life.told || life.grown != Grown::default());
+        let rows: Values = moved
+            .map(|(id, life)| {
+                let Grown { messages, chats, contacts } = life.grown;
+                vec![id.0.into(), life.sequence.into(), messages.into(), chats.into(), contacts.into()]
+            })
+            .collect();
+        self.update("instance", 1, &INSTANCE_CHANGE, &INSTANCE_SET, &rows).await
     }
 
     async fn outbox(&self, state: &mut State) -> Result<(), Error> {
@@ -305,13 +311,41 @@ impl Flush<'_> {
     }
 }
 
+fn count_messages(state: &mut State) {
+    let counted = |slot: &Slot| match (slot.new.is_some(), slot.removed) {
+        (true, false) => 1,
+        (false, true) => -1,
+        _ => 0,
+    };
+    let changes: Vec<(InstanceId, i64)> =
+        state.messages.iter().map(|slot| (slot.instance, counted(slot))).collect();
+    for (instance, change) in changes {
+        state.grow(instance, |grown| grown.messages += change);
+    }
+}
+
+const INSTANCE_CHANGE: [(&str, Type); 5] = [
+    ("id", Type::Id),
+    ("event_sequence", Type::Number),
+    ("message_count", Type::Number),
+    ("chat_count", Type::Number),
+    ("contact_count", Type::Number),
+];
+
+const INSTANCE_SET: [(&str, &str); 4] = [
+    ("event_sequence", "v.event_sequence"),
+    ("message_count", "t.message_count + v.message_count"),
+    ("chat_count", "t.chat_count + v.chat_count"),
+    ("contact_count", "t.contact_count + v.contact_count"),
+];
+
 const fn replace(key: &'static [&'static str], set: &'static [&'static str]) -> Conflict {
     Conflict::Replace { key, set }
 }
 
 const GROUP: [&str; 5] = ["instance_id", "jid", "metadata", "members", "fetched_at"];
 
-const MESSAGE: [&str; 18] = [
+const MESSAGE: [&str; 19] = [
     "id",
     "instance_id",
     "key_id",
@@ -330,6 +364,7 @@ const MESSAGE: [&str; 18] = [
     "idempotency_key",
     "deleted",
     "created_at",
+    "search",
 ];
 
 fn insertion(slot: &Slot, new: &New, now: i64) -> Vec<Value> {
@@ -353,11 +388,12 @@ fn insertion(slot: &Slot, new: &New, now: i64) -> Vec<Value> {
         new.idempotency_key.clone().into(),
         slot.deleted.into(),
         now.into(),
+        search::stored(slot.instance, slot.content().unwrap_or("null")).into(),
     ]
 }
 
 /// What is NULL stays as it is.
-const MESSAGE_CHANGE: [(&str, Type); 7] = [
+const MESSAGE_CHANGE: [(&str, Type); 8] = [
     ("id", Type::Id),
     ("instance_id", Type::Id),
     ("status", Type::Number),
@@ -365,26 +401,32 @@ const MESSAGE_CHANGE: [(&str, Type); 7] = [
     ("message", Type::Text),
     ("message_timestamp", Type::Number),
     ("deleted", Type::Number),
+    ("search", Type::Text),
 ];
 
-const MESSAGE_SET: [(&str, &str); 5] = [
+const MESSAGE_SET: [(&str, &str); 6] = [
     // The same rule as `is_ahead`, for rows that were not read.
     ("status", "CASE WHEN t.status <= 1 OR v.status > t.status THEN v.status ELSE t.status END"),
     ("updates", "COALESCE(v.updates, t.updates)"),
     ("message", "COALESCE(v.message, t.message)"),
     ("message_timestamp", "COALESCE(v.message_timestamp, t.message_timestamp)"),
     ("deleted", "COALESCE(v.deleted, t.deleted)"),
+    // An edit brings its own words, be there any or none.
+    ("search", "CASE WHEN v.message IS NULL THEN t.search ELSE v.search END"),
 ];
 
 fn change_of_slot(slot: &Slot) -> Vec<Value> {
+    let content = slot.content.clone().filter(|_| slot.edited);
+    let search = content.as_deref().and_then(|content| search::stored(slot.instance, content));
     vec![
         slot.id.into(),
         slot.instance.0.into(),
         slot.status.rank().into(),
         slot.updates.join(",").into(),
-        slot.content.clone().filter(|_| slot.edited).into(),
+        content.into(),
         slot.timestamp.into(),
         slot.deleted.into(),
+        search.into(),
     ]
 }
 
@@ -397,6 +439,7 @@ fn change_of_sent(id: Uuid, instance: InstanceId, sent: &Sent) -> Vec<Value> {
         None::<String>.into(),
         sent.timestamp.into(),
         None::<bool>.into(),
+        None::<String>.into(),
     ]
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::message::Slot;
 use super::sql::{self, Columns, Type};
-use super::state::{Life, Row, State};
+use super::state::{Grown, Life, Row, State};
 use super::{Unit, Write};
 use crate::db::entity::instance;
 use crate::db::{Chat, Contact, Error, Label};
@@ -52,7 +52,8 @@ pub async fn instances(
             .all(transaction)
             .await?;
         found.extend(rows.into_iter().map(|(id, fence, sequence, deleted_at)| {
-            let life = Life { fence, sequence, deleted: deleted_at.is_some(), told: false };
+            let (deleted, grown) = (deleted_at.is_some(), Grown::default());
+            let life = Life { fence, sequence, deleted, told: false, grown };
             (InstanceId(id), life)
         }));
     }

@@ -50,6 +50,16 @@ pub struct Life {
     pub deleted: bool,
     /// Whether the sequence has moved.
     pub told: bool,
+    /// How many rows it has more than before.
+    pub grown: Grown,
+}
+
+/// Rows that were added, less those that were removed.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Grown {
+    pub messages: i64,
+    pub chats: i64,
+    pub contacts: i64,
 }
 
 /// A row and whether it must be written.
@@ -85,6 +95,13 @@ impl State {
                 attempt: 0,
                 due_at: 0,
             }));
+        }
+    }
+
+    /// Counts rows of an instance.
+    pub fn grow(&mut self, instance: InstanceId, count: impl FnOnce(&mut Grown)) {
+        if let Some(life) = self.instances.get_mut(&instance) {
+            count(&mut life.grown);
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{forms_of, paging};
-use crate::db::{MessageFilter, Page};
+use crate::db::{MessageFilter, Page, Scope};
 use crate::domain::message::present::raw;
 use crate::domain::{InstanceId, StoredMessage, poll};
 use crate::http::Error;
@@ -16,7 +16,8 @@ use crate::http::fields::Fields;
 /// Which messages, and which part of them.
 #[derive(ToSchema)]
 pub struct FindMessages {
-    /// `{key: {id, remoteJid, fromMe, participant, remoteJidAlt}, messageType, messageTimestamp: {gte, lte}}`.
+    /// `{id, key: {id, remoteJid, fromMe, participant, remoteJidAlt}, messageType, source, messageTimestamp:
+    /// {gte, lte}}`.
     #[schema(rename = "where", value_type = Option<Object>)]
     filter: Filter,
     /// Counted from 1; `offset` or `limit` is the size of a page.
@@ -24,8 +25,9 @@ pub struct FindMessages {
     page: Page,
 }
 
+/// Which messages, with addresses as the caller wrote them.
 #[derive(Default)]
-struct Filter {
+pub(super) struct Filter {
     rest: MessageFilter,
     remote_jid: Option<String>,
     participant: Option<String>,
@@ -51,7 +53,7 @@ fn seconds(fields: &Fields<'_>, name: &str) -> Option<i64> {
 }
 
 impl Filter {
-    fn read(fields: &Fields<'_>) -> Self {
+    pub(super) fn read(fields: &Fields<'_>) -> Self {
         let Some(given) = fields.object("where") else { return Self::default() };
         let mut filter = Self::default();
         if let Some(key) = given.object("key") {
@@ -62,12 +64,26 @@ impl Filter {
             filter.remote_jid = filled("remoteJid");
             filter.participant = filled("participant");
         }
-        filter.rest.message_type = given.text("messageType").filter(|kind| !kind.is_empty());
+        let filled = |name: &str| if given.has(name) { given.filled_text(name) } else { None };
+        filter.rest.id = filled("id").and_then(|id| {
+            id.parse().inspect_err(|_| given.wrong("id", "is not the id of a message on record")).ok()
+        });
+        filter.rest.message_type = filled("messageType");
+        filter.rest.source = filled("source");
         if let Some(time) = given.object("messageTimestamp") {
             filter.rest.from = seconds(&time, "gte");
             filter.rest.until = seconds(&time, "lte");
         }
         filter
+    }
+
+    /// With every known form of the addresses.
+    pub(super) async fn resolved(self, scope: &Scope) -> Result<MessageFilter, Error> {
+        Ok(MessageFilter {
+            remote_jids: forms_of(scope, self.remote_jid.as_deref()).await?,
+            participants: forms_of(scope, self.participant.as_deref()).await?,
+            ..self.rest
+        })
     }
 }
 
@@ -111,13 +127,17 @@ pub async fn handle(
     instance: LocalInstance,
     Valid(body): Valid<FindMessages>,
 ) -> Result<HttpResponse, Error> {
-    let (scope, page) = (instance.scope(), body.page);
-    let filter = MessageFilter {
-        remote_jids: forms_of(&scope, body.filter.remote_jid.as_deref()).await?,
-        participants: forms_of(&scope, body.filter.participant.as_deref()).await?,
-        ..body.filter.rest
-    };
-    let (records, total) = scope.messages().find(&filter, page).await?;
+    let filter = body.filter.resolved(&instance.scope()).await?;
+    answer(&instance, &filter, body.page).await
+}
+
+/// The answer to those who look for messages.
+pub(super) async fn answer(
+    instance: &LocalInstance,
+    filter: &MessageFilter,
+    page: Page,
+) -> Result<HttpResponse, Error> {
+    let (records, total) = instance.scope().messages().find(filter, page).await?;
     let records: Vec<Value> = records.iter().map(|message| shown(message, instance.id())).collect();
     let messages = json!({
         "total": total,

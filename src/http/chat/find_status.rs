@@ -75,7 +75,7 @@ pub async fn handle(instance: LocalInstance, Valid(body): Valid<FindStatus>) -> 
         participants: forms_of(&scope, body.filter.participant.as_deref()).await?,
         ..body.filter.rest
     };
-    let (messages, _) = scope.messages().find(&filter, body.page).await?;
+    let messages = scope.messages().page(&filter, body.page).await?;
     let wanted = |status: &String| body.filter.status.as_ref().is_none_or(|wanted| wanted == status);
     let mut rows: Vec<Value> = Vec::new();
     for message in &messages {

@@ -20,6 +20,7 @@ pub mod profile;
 pub mod read;
 pub mod resolve;
 pub mod state;
+pub mod search_messages;
 
 pub use key::Key;
 

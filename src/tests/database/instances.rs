@@ -154,8 +154,9 @@ pub async fn a_deleted_instance_is_gone_at_once_and_purged_later(world: &World) 
     again.token_hash = new.token_hash.clone();
     let again = world.insert(&again, &[]).await.unwrap();
 
-    assert!(instances.purge_next(4).await.unwrap(), "a chunk is bounded");
-    assert_eq!(instances.all_counts(&[id]).await.unwrap()[&id].messages, 6);
+    for _ in 0..2 {
+        assert!(instances.purge_next(4).await.unwrap(), "a chunk is bounded");
+    }
     while instances.purge_next(100).await.unwrap() {}
     assert_eq!(instances.all_counts(&[id]).await.unwrap()[&id].messages, 0);
     assert_eq!(world.outbox_of(id).await.len(), 10, "events are still to be delivered");

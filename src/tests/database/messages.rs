@@ -199,6 +199,83 @@ pub async fn filters_and_pages(world: &World) {
     assert_eq!(last.key.id, "K19");
 }
 
+pub async fn words_find_messages_of_their_own_instance(world: &World) {
+    let (id, other) = (world.instance().await, world.instance().await);
+    let said = |key: &str, content: serde_json::Value, time| {
+        let mut row = message(key, CHAT, time);
+        row.message = content.to_string();
+        store(row)
+    };
+    let text = |key: &str, text: &str, time| said(key, serde_json::json!({"conversation": text}), time);
+    let file = serde_json::json!({"documentMessage": {"fileName": "Order-17.pdf", "caption": "the invoice"}});
+    let rows = vec![
+        text("A", "Your ORDER is on its way", 1),
+        said("B", file, 2),
+        text("C", "café, açaí & 寿司", 3),
+        text("D", "disorder", 4),
+        said("E", serde_json::json!({"audioMessage": {"seconds": 3}}), 5),
+    ];
+    world.write(id, rows).await;
+    world.write(other, vec![text("X", "order", 1)]).await;
+    let messages = world.db.instance(id).messages();
+    let find = async |query: &str| {
+        let filter = MessageFilter { words: waggle::db::words(query), ..MessageFilter::default() };
+        let (rows, total) = messages.find(&filter, Page { number: 1, size: 10 }).await.unwrap();
+        assert_eq!(rows.len() as u64, total);
+        rows.into_iter().map(|row| row.key.id).collect::<Vec<_>>().concat()
+    };
+    assert_eq!(find("order").await, "BA");
+    assert_eq!(find("Ord WAY").await, "A");
+    assert_eq!(find("the 17 i").await, "B");
+    assert_eq!(find("is on").await, "A");
+    assert_eq!(find("CAFÉ 寿").await, "C");
+    assert_eq!(find("nothing").await, "");
+    let edit = Write::Edit {
+        key_id: "D".to_owned(),
+        remote_jid: None,
+        from_me: false,
+        sender: None,
+        message: r#"{"conversation":"an order"}"#.to_owned(),
+        events: None,
+    };
+    let delete = Write::Delete {
+        key_id: "A".to_owned(),
+        remote_jid: None,
+        from_me: false,
+        sender: None,
+        remove: false,
+        events: None,
+    };
+    world.write(id, vec![edit, delete, status("B", MessageStatus::Read)]).await;
+    assert_eq!(find("order").await, "DB");
+    assert_eq!(find("disorder").await, "");
+
+    // Pages of a larger result; all messages are counted by the writer.
+    let more: Vec<Write> = (0..30).map(|n| text(&format!("M{n}"), "many", 10 + n)).collect();
+    world.write(id, more).await;
+    let page = async |filter: &MessageFilter, number| {
+        let (rows, total) = messages.find(filter, Page { number, size: 20 }).await.unwrap();
+        (rows.len(), total)
+    };
+    let many = MessageFilter { words: vec!["many".to_owned()], ..MessageFilter::default() };
+    assert_eq!(
+        (page(&many, 1).await, page(&many, 2).await, page(&many, 3).await),
+        ((20, 30), (10, 30), (0, 30))
+    );
+    assert_eq!(page(&MessageFilter::default(), 1).await, (20, 35));
+    let removed = Write::Delete {
+        key_id: "M3".to_owned(),
+        remote_jid: None,
+        from_me: false,
+        sender: None,
+        remove: true,
+        events: None,
+    };
+    world.write(id, vec![removed, text("N", "new", 90)]).await;
+    assert_eq!(page(&MessageFilter::default(), 1).await, (20, 35));
+    assert_eq!(page(&many, 1).await, (20, 29));
+}
+
 pub async fn an_idempotency_key_names_one_message(world: &World) {
     let id = world.instance().await;
     let named = |key_id: &str| Write::Message {

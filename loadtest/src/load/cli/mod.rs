@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::baseline::{Baseline, bare_clients};
 use super::compare::compare;
+use super::find_messages::FindMessages;
 use super::measure::{LATENCIES, OTHERS};
 use super::objective::rate;
 use super::progress::Progress;
@@ -89,6 +90,8 @@ enum Command {
     HttpLimit(With<HttpLimit>),
     /// Measure bare whatsapp-rust clients, then as many instances: what the node adds
     Baseline(With<Baseline>),
+    /// Look for messages among many that are stored, and list many instances
+    FindMessages(FindMessages),
     /// Compare two JSON reports; exit code 1 when the second is worse
     Compare {
         /// The first report
@@ -144,6 +147,10 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             let compared = compare(&Report::read(&before)?, &Report::read(&after)?, tolerance);
             compared.print(&mut std::io::stdout().lock())?;
             return Ok(code(compared.holds()));
+        }
+        Command::FindMessages(command) => {
+            runtime()?.block_on(command.run())?;
+            return Ok(ExitCode::SUCCESS);
         }
         Command::Measures => return measures(),
         Command::BareHttp => return bare_http::serve().map(|()| ExitCode::SUCCESS),
