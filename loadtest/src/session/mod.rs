@@ -92,7 +92,7 @@ pub(crate) async fn run(world: Arc<World>, socket: Socket) {
 
 async fn serve(world: &Arc<World>, socket: Socket) -> Result<(), ChannelError> {
     let stop = world.tasks.stop();
-    let opened = tokio::select! {
+    let mut opened = tokio::select! {
         opened = channel::accept(socket, &world.server_key, &world.certificate) => opened?,
         () = sleep(HANDSHAKE_TIMEOUT) => return Err(ChannelError::Closed),
         () = stop.cancelled() => return Err(ChannelError::Closed),
@@ -111,11 +111,13 @@ async fn serve(world: &Arc<World>, socket: Socket) -> Result<(), ChannelError> {
         unpaired::register(world, &opened, &link)
     };
     let outcome = tokio::select! {
-        outcome = pump::run(world, opened.channel, receiver, &link, &role) => outcome,
+        outcome = pump::run(world, &mut opened.channel, receiver, &link, &role) => outcome,
         () = link.cut.cancelled() => Ok(()),
         () = overdue(world, &link) => Err(ChannelError::Closed),
     };
+    // Before the socket: a client that has seen it close may log in again at once.
     role.end(world);
+    drop(opened);
     outcome
 }
 

@@ -33,7 +33,7 @@ struct Aside {
 /// Runs until the socket ends or the link is told to close.
 pub(crate) async fn run(
     world: &Arc<World>,
-    mut channel: Channel,
+    channel: &mut Channel,
     mut receiver: mpsc::Receiver<Outgoing>,
     link: &Link,
     role: &Role,
@@ -54,13 +54,13 @@ pub(crate) async fn run(
             () = wait(due), if held.is_some() => {
                 silence(link, stop).await;
                 if let Some(first) = held.take() {
-                    held = write(world, role, &mut channel, first, &mut receiver, &mut aside).await?;
+                    held = write(world, role, channel, first, &mut receiver, &mut aside).await?;
                 }
             }
             () = wait(overtaken), if aside.is_some() => {
                 silence(link, stop).await;
                 if let Some(aside) = aside.take() {
-                    role.send(world, &mut channel, &aside.nodes).await?;
+                    role.send(world, channel, &aside.nodes).await?;
                 }
             }
             () = link.close.cancelled() => break,
@@ -71,13 +71,13 @@ pub(crate) async fn run(
         return Ok(());
     }
     if let Some(aside) = aside.take() {
-        role.send(world, &mut channel, &aside.nodes).await?;
+        role.send(world, channel, &aside.nodes).await?;
     }
     if let Some(first) = held.take() {
-        role.send(world, &mut channel, &first.nodes).await?;
+        role.send(world, channel, &first.nodes).await?;
     }
     while let Ok(outgoing) = receiver.try_recv() {
-        role.send(world, &mut channel, &outgoing.nodes).await?;
+        role.send(world, channel, &outgoing.nodes).await?;
     }
     channel.close().await;
     Ok(())
