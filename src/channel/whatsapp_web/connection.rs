@@ -17,7 +17,7 @@ use super::barrier::Barrier;
 use super::calls::Ringing;
 use super::groups::Known;
 use super::intake::Intake;
-use super::transport::Trouble;
+use super::transport::{Sockets, Trouble};
 use crate::channel::{
     Calls, Catalogue, Channel, Chats, End, Error, Groups, Labels, LowLevel, Messages, Numbers, Pairing,
     Presence, Privacy, Profiles, Seat, Signal, Unsupported,
@@ -51,6 +51,7 @@ pub struct Context {
     pub histories: Arc<Semaphore>,
     pub opened: AtomicBool,
     pub trouble: Trouble,
+    pub sockets: Sockets,
     /// Cancelled when the connection is over.
     pub over: CancellationToken,
     /// Weak, because the client holds this context as its hook and as its subscriber.
@@ -100,6 +101,7 @@ impl Context {
             histories,
             opened: AtomicBool::new(false),
             trouble: Trouble::default(),
+            sockets: Sockets::default(),
             over: CancellationToken::new(),
             client: OnceLock::new(),
             end: Mutex::new(None),
@@ -240,6 +242,11 @@ impl Channel for Connection {
             let _ = tokio::time::timeout(STOP, self.client.disconnect()).await;
             self.flush().await;
         }
+        // Whoever connects next, here or on another node, must not meet a socket of this connection.
+        self.context.sockets.end();
+        if tokio::time::timeout(STOP, self.context.sockets.closed()).await.is_err() {
+            tracing::warn!(instance = %self.context.seat.name, "a socket was not closed in time");
+        }
         self.context.over.cancel();
         end.unwrap_or_else(|| {
             let opened = self.context.opened.load(Ordering::SeqCst);
@@ -251,11 +258,14 @@ impl Channel for Connection {
     async fn stop(&self) {
         self.context.ends(End::Stopped);
         self.client.disconnect().await;
+        // The library goes on with a login that it has begun.
+        self.context.sockets.end();
     }
 
     async fn logout(&self) {
         self.context.ends(End::LoggedOut);
         self.client.logout().await;
+        self.context.sockets.end();
     }
 
     fn messages(&self) -> &dyn Messages {

@@ -126,6 +126,7 @@ impl channel::Factory for Factory {
             .clone()
             .through(proxy, self.options.egress.clone())
             .telling(context.trouble.clone())
+            .among(context.sockets.clone())
             .behind(Arc::clone(&context.barrier));
         let builder = Bot::builder()
             .with_version(version)

@@ -13,6 +13,8 @@ use futures::{SinkExt as _, StreamExt as _};
 use rustls::pki_types::ServerName;
 use tokio::sync::Mutex;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tokio_websockets::{ClientBuilder, CloseCode, Limits, Message, WebSocketStream};
 use whatsapp_rust::async_channel::{self, Receiver, Sender};
 use whatsapp_rust::transport::{DisconnectReason, Transport, TransportEvent, TransportFactory};
@@ -28,8 +30,8 @@ const WHATSAPP_ORIGIN: &str = "https://web.whatsapp.com";
 const MAX_MESSAGE: usize = (1 << 24) + (1 << 16);
 /// Received messages that wait for the client; past it the socket is not read.
 const EVENTS: usize = 64;
-/// How long a close may take before the socket is dropped.
-const CLOSE: Duration = Duration::from_secs(1);
+/// How long the peer may take to close its side too, before the socket is dropped.
+const CLOSE: Duration = Duration::from_secs(2);
 
 /// Starts a task on the main runtime, watched by the node's lifecycle.
 pub type Spawner = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
@@ -43,7 +45,29 @@ pub struct Factory {
     connect_timeout: Duration,
     spawn: Spawner,
     trouble: Trouble,
+    sockets: Sockets,
     barrier: Arc<Barrier>,
+}
+
+/// Every socket of one connection, also one that the library opens or has given up while it is told to
+/// disconnect.
+#[derive(Clone, Default)]
+pub struct Sockets {
+    ending: CancellationToken,
+    open: TaskTracker,
+}
+
+impl Sockets {
+    /// Closes all of them, and lets no other be opened.
+    pub fn end(&self) {
+        self.ending.cancel();
+    }
+
+    /// Waits until none is open: the peer has ended its side too, or was given [`CLOSE`] for it.
+    pub async fn closed(&self) {
+        self.open.close();
+        self.open.wait().await;
+    }
 }
 
 /// Why the last attempt to connect failed. The library tells it to its log only.
@@ -78,6 +102,7 @@ impl Factory {
             connect_timeout: Duration::from_secs(15),
             spawn,
             trouble: Trouble::default(),
+            sockets: Sockets::default(),
             barrier: Arc::default(),
         })
     }
@@ -95,6 +120,13 @@ impl Factory {
     #[must_use]
     pub fn telling(mut self, trouble: Trouble) -> Self {
         self.trouble = trouble;
+        self
+    }
+
+    /// Counts its sockets there.
+    #[must_use]
+    pub fn among(mut self, sockets: Sockets) -> Self {
+        self.sockets = sockets;
         self
     }
 
@@ -137,20 +169,22 @@ impl Factory {
 #[async_trait]
 impl TransportFactory for Factory {
     async fn create_transport(&self) -> Result<(Arc<dyn Transport>, Receiver<TransportEvent>)> {
-        let opened = self.open().await;
+        let opened = self.sockets.ending.run_until_cancelled(self.open()).await;
+        let opened = opened.unwrap_or_else(|| Err(anyhow!("the connection is ending")));
         self.trouble.note(opened.as_ref().err().map(|error| format!("{error:#}")));
         let (sink, stream) = opened?.split();
         let (events, received) = async_channel::bounded(EVENTS);
         // The capacity is fresh, so this cannot fail.
         let _ = events.try_send(TransportEvent::Connected);
         let shared = Arc::new(Shared {
-            sink: Mutex::new(sink),
+            sink: Mutex::new(Some(sink)),
             barrier: Arc::clone(&self.barrier),
-            stop: CancellationToken::new(),
+            stop: self.sockets.ending.child_token(),
             stopped: CancellationToken::new(),
         });
         let guard = shared.stop.clone().drop_guard();
-        (self.spawn)(Box::pin(read(Arc::clone(&shared), stream, events)));
+        let open = self.sockets.open.token();
+        (self.spawn)(Box::pin(read(Arc::clone(&shared), stream, events, open)));
         Ok((Arc::new(Socket { shared, _guard: guard }), received))
     }
 }
@@ -158,11 +192,12 @@ impl TransportFactory for Factory {
 type Stream = WebSocketStream<Box<dyn net::Stream>>;
 
 struct Shared {
-    sink: Mutex<SplitSink<Stream, Message>>,
+    /// Taken when the connection is closed.
+    sink: Mutex<Option<SplitSink<Stream, Message>>>,
     barrier: Arc<Barrier>,
     /// Asks the reading task to close.
     stop: CancellationToken,
-    /// The reading task is gone.
+    /// The socket is closed.
     stopped: CancellationToken,
 }
 
@@ -178,13 +213,14 @@ impl Transport for Socket {
         let sending = async {
             self.shared.barrier.pass().await;
             let mut sink = self.shared.sink.lock().await;
-            sink.send(Message::binary(data)).await
+            sink.as_mut().context("the connection is closed")?.send(Message::binary(data)).await?;
+            Ok(())
         };
         tokio::select! {
             // A peer that reads nothing must not hold the sink against a close.
             biased;
             () = self.shared.stop.cancelled() => Err(anyhow!("the connection is closed")),
-            sent = sending => Ok(sent?),
+            sent = sending => sent,
         }
     }
 
@@ -196,21 +232,29 @@ impl Transport for Socket {
 }
 
 /// Reads until the peer or this side ends the connection, then says goodbye.
-async fn read(shared: Arc<Shared>, mut stream: SplitStream<Stream>, events: Sender<TransportEvent>) {
-    let _stopped = shared.stopped.clone().drop_guard();
+async fn read(
+    shared: Arc<Shared>,
+    mut stream: SplitStream<Stream>,
+    events: Sender<TransportEvent>,
+    open: TaskTrackerToken,
+) {
+    let stopped = shared.stopped.clone().drop_guard();
     let reason = tokio::select! {
         biased;
         () = shared.stop.cancelled() => DisconnectReason::Unknown,
         reason = pump(&mut stream, &events) => reason,
     };
     shared.stop.cancel();
+    // Closing reads until the peer has ended it too: by then WhatsApp knows, and another node may connect.
     // Best effort: the peer may be gone, or stuck.
     let goodbye = async {
-        let mut sink = shared.sink.lock().await;
+        let Some(mut sink) = shared.sink.lock().await.take() else { return };
         let _ = sink.send(Message::close(Some(CloseCode::NORMAL_CLOSURE), "")).await;
         let _ = sink.close().await;
     };
     let _ = tokio::time::timeout(CLOSE, goodbye).await;
+    drop(stream);
+    drop((open, stopped));
     // A slow client gets the reason too; one that reads nothing sees the queue closed.
     let _ = tokio::time::timeout(CLOSE, events.send(TransportEvent::Disconnected(reason))).await;
 }

@@ -151,6 +151,33 @@ async fn dropping_or_disconnecting_says_goodbye_and_leaves_no_task() {
 }
 
 #[tokio::test]
+async fn a_connection_is_closed_when_the_peer_has_seen_the_end_of_every_socket() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (go_on, waiting) = tokio::sync::oneshot::channel::<()>();
+    let peer = Handle::current().spawn(async move {
+        let (_, mut socket) = ServerBuilder::new().accept(listener.accept().await.unwrap().0).await.unwrap();
+        waiting.await.unwrap();
+        converse(&mut socket).await
+    });
+    let (spawn, living) = counted();
+    let sockets = Sockets::default();
+    let factory = Factory::new(&format!("ws://{address}"), spawn).unwrap().among(sockets.clone());
+    let (transport, events) = factory.create_transport().await.unwrap();
+    // Given up by the library, which does not wait for it.
+    drop((transport, events));
+    sockets.end();
+    let closed = sockets.closed();
+    tokio::pin!(closed);
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut closed).await.is_err());
+    go_on.send(()).unwrap();
+    closed.await;
+    assert_eq!(peer.await.unwrap(), "said goodbye");
+    assert!(factory.create_transport().await.is_err(), "no other is opened");
+    none_lives(&living).await;
+}
+
+#[tokio::test]
 async fn nothing_is_written_that_the_barrier_holds_back() {
     let server = echo().await;
     let (spawn, living) = counted();
