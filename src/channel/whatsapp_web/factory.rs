@@ -118,8 +118,9 @@ impl channel::Factory for Factory {
                 context.fenced();
             }
         });
-        let backend =
-            Backend::new(Arc::clone(&self.store), owner, on_fenced).telling(Arc::clone(&context.barrier));
+        let backend = Backend::new(Arc::clone(&self.store), owner, on_fenced)
+            .telling(Arc::clone(&context.barrier))
+            .until(context.over.clone());
         let version = self.versions.current(http.clone().shared()).await;
         let transport = self
             .transport

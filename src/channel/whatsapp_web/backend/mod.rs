@@ -26,15 +26,22 @@ mod tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 use wacore::store::error::{Result, StoreError};
 
 use super::barrier::Barrier;
 use crate::session::{self, Batch, Change, Durability, Kind, Owner, Store};
+
+/// First wait for a store that is away; each next one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// One instance's storage for the protocol library.
 pub struct Backend {
@@ -44,6 +51,8 @@ pub struct Backend {
     fenced: AtomicBool,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     barrier: Arc<Barrier>,
+    /// The connection is over.
+    over: CancellationToken,
     tokens: tokens::Cache,
     /// Held over a read, a merge and a write, one per kind of record that is merged.
     merging: Merging,
@@ -71,6 +80,7 @@ impl Backend {
             // The library's own wall clock: it makes the cut-offs of its sweeps with it.
             clock: Arc::new(wacore::time::now_millis),
             barrier: Arc::default(),
+            over: CancellationToken::new(),
             tokens: tokens::Cache::default(),
             merging: Merging::default(),
         }
@@ -87,6 +97,13 @@ impl Backend {
     #[must_use]
     pub fn telling(mut self, barrier: Arc<Barrier>) -> Self {
         self.barrier = barrier;
+        self
+    }
+
+    /// Waits for no store any more once `over` is cancelled.
+    #[must_use]
+    pub fn until(mut self, over: CancellationToken) -> Self {
+        self.over = over;
         self
     }
 
@@ -116,6 +133,22 @@ impl Backend {
 
     async fn relaxed(&self, changes: Vec<Change>) -> Result<()> {
         self.apply(changes, Durability::Relaxed).await
+    }
+
+    /// As [`Backend::relaxed`], and waits for a store that is away for as long as the connection lasts.
+    async fn relaxed_in_time(&self, changes: Vec<Change>) -> Result<()> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.relaxed(changes.clone()).await {
+                Err(StoreError::Connection(error)) => {
+                    if self.over.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                        return Err(StoreError::Connection(error));
+                    }
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                done => return done,
+            }
+        }
     }
 
     async fn apply(&self, changes: Vec<Change>, durability: Durability) -> Result<()> {

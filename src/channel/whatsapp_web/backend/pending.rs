@@ -28,7 +28,9 @@ impl Backend {
             let key = keys::joined(&[row.chat, row.sender, row.id]);
             Change::Put { kind: PENDING, key, value: value.into(), expires_at: Some(now + KEPT) }
         };
-        self.relaxed(rows.iter().map(change).collect()).await?;
+        // An error would make the library go on without the message: WhatsApp repeats it to the next
+        // connection only, whose ratchet is past it by then.
+        self.relaxed_in_time(rows.iter().map(change).collect()).await?;
         self.barrier.decrypted(rows.iter().filter(|row| is_direct(row.chat)).count());
         Ok(())
     }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
+use tokio_util::sync::CancellationToken;
 use wacore::appstate::hash::HashState;
 use wacore::appstate::processor::AppStateMutationMAC;
 use wacore::store::Device;
@@ -237,4 +239,24 @@ async fn the_device_comes_back_as_it_was() {
     b.save(&device).await.unwrap();
     let loaded = b.load().await.unwrap().unwrap();
     assert_eq!(serde_json::to_value(&loaded).unwrap(), serde_json::to_value(&device).unwrap());
+}
+
+#[tokio::test]
+async fn a_message_waits_for_a_store_that_is_away_as_long_as_the_connection_lasts() {
+    let (mut bench, over) = (bench(), CancellationToken::new());
+    bench.backend = bench.backend.until(over.clone());
+    let id = "M";
+    let row = PendingInboundRow { chat: "c@lid", sender: "s@lid", id, message: b"text" };
+    bench.store.away.store(true, Ordering::Relaxed);
+    let storing = bench.backend.store_pending_inbound_batch(std::slice::from_ref(&row));
+    tokio::pin!(storing);
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut storing).await.is_err());
+    bench.store.away.store(false, Ordering::Relaxed);
+    storing.await.unwrap();
+    let stored = bench.backend.get_pending_inbound("c@lid", "s@lid", id).await.unwrap();
+    assert_eq!(stored.as_deref(), Some(&b"text"[..]));
+
+    bench.store.away.store(true, Ordering::Relaxed);
+    over.cancel();
+    assert!(bench.backend.store_pending_inbound_batch(&[row]).await.is_err());
 }

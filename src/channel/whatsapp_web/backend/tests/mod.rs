@@ -21,6 +21,7 @@ struct Counting {
     applied: Mutex<Vec<Durability>>,
     reads: AtomicUsize,
     fenced: AtomicBool,
+    away: AtomicBool,
 }
 
 #[async_trait]
@@ -43,6 +44,9 @@ impl Store for Counting {
     async fn apply(&self, owner: Owner, batch: Batch) -> Result<(), Error> {
         if self.fenced.load(Ordering::Relaxed) {
             return Err(Error::Fenced);
+        }
+        if self.away.load(Ordering::Relaxed) {
+            return Err(Error::Unavailable("away".into()));
         }
         self.applied.lock().unwrap().push(batch.durability);
         self.inner.apply(owner, batch).await
@@ -70,6 +74,7 @@ fn bench() -> Bench {
         applied: Mutex::default(),
         reads: AtomicUsize::new(0),
         fenced: AtomicBool::new(false),
+        away: AtomicBool::new(false),
     });
     let told = Arc::new(AtomicUsize::new(0));
     let tell = Arc::clone(&told);
