@@ -16,6 +16,7 @@ use crate::channel::Channel;
 use crate::db::{Database, InstanceUpdate, Scope};
 use crate::domain::{ConnectionState, EventKind, InstanceId, InstanceName, Settings, Sink};
 use crate::events::{Journal, Write};
+use crate::lifecycle;
 use crate::telemetry::tally::Place;
 
 /// A request to the runner.
@@ -47,6 +48,7 @@ pub(super) struct Shared {
     pub(super) endpoint_changed: EndpointChanged,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) guards: TaskTracker,
+    pub(super) lifecycle: lifecycle::Handle,
     pub(super) gate_closed: AtomicBool,
     /// Whether it was connected elsewhere or before, and has not been here yet: a short wait will do.
     pub(super) resuming: AtomicBool,

@@ -224,6 +224,7 @@ impl Registry {
             endpoint_changed: Arc::clone(&deps.endpoint_changed),
             commands,
             guards: TaskTracker::new(),
+            lifecycle: deps.lifecycle.clone(),
             gate_closed: AtomicBool::new(false),
             resuming: AtomicBool::new(row.paired),
             since: Instant::now(),

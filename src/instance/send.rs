@@ -2,6 +2,7 @@
 //! became of it. A crash in between leaves a row that is `PENDING`: it is never sent blindly again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -13,9 +14,15 @@ use super::handle::Handle;
 use crate::channel::{self, Prepared};
 use crate::domain::message::{self, present};
 use crate::domain::{Event, EventKind, MessageStatus, StoredMessage};
-use crate::events::{Routed, Unread, Write};
+use crate::events::{self, Routed, Unread, Write};
+use crate::lifecycle::Phase;
 use crate::telemetry::metrics::{KIND, OUTCOME, SEND_DURATION, SENDS};
 use crate::telemetry::tally::Count;
+
+/// First wait for a database that is away; each next one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How a send is made, beside what is sent.
 #[derive(Clone, Debug, Default)]
@@ -79,31 +86,28 @@ impl Handle {
         match working.messages().transmit(&prepared).await {
             Ok(()) => {
                 let told = self.told(&message)?;
-                self.answered(&message, MessageStatus::ServerAck, told).await?;
+                self.answered(&message, MessageStatus::ServerAck, told).await;
                 self.measured(&message, "sent", began);
                 Ok(Sent { message, repeated: false })
             }
             // Whether it left is unknown: the row stays `PENDING`, and a late acknowledgement moves it on.
             Err(channel::Error::Timeout) => {
                 let told = self.told(&message)?;
-                self.answered(&message, MessageStatus::Pending, told).await?;
+                self.answered(&message, MessageStatus::Pending, told).await;
                 self.measured(&message, "unknown", began);
                 Ok(Sent { message, repeated: false })
             }
             Err(error) => {
-                self.answered(&message, MessageStatus::Error, Vec::new()).await?;
+                self.answered(&message, MessageStatus::Error, Vec::new()).await;
                 self.measured(&message, "failed", began);
                 Err(error.into())
             }
         }
     }
 
-    async fn answered(
-        &self,
-        message: &StoredMessage,
-        status: MessageStatus,
-        events: Vec<Routed>,
-    ) -> Result<(), Error> {
+    /// Records what became of a send. Its caller is told that in any case: one who is told of a database
+    /// that is away instead sends the message again. The record is made when the database is back.
+    async fn answered(&self, message: &StoredMessage, status: MessageStatus, events: Vec<Routed>) {
         let chat = Write::Chat {
             remote_jid: message.key.remote_jid.clone(),
             remote_jid_alt: message.key.remote_jid_alt.clone(),
@@ -114,8 +118,30 @@ impl Handle {
             on_change: Vec::new(),
         };
         let sent = Write::Sent { id: message.id, status, message_timestamp: None, events };
-        self.0.journal.commit(vec![sent, chat]).await?;
-        Ok(())
+        let writes = vec![sent, chat];
+        let Err(error) = self.0.journal.commit(writes.clone()).await else { return };
+        tracing::warn!(instance = %self.name(), id = message.key.id, %error, "an answered send is not on record yet");
+        if matches!(error, events::Error::Unavailable(_)) {
+            let (handle, over) = (self.clone(), self.0.lifecycle.phase(Phase::Database));
+            let recording = async move { over.run_until_cancelled(handle.record_later(writes)).await };
+            self.0.lifecycle.spawn("record of a send", recording);
+        }
+    }
+
+    /// Few wait here: no send begins without the database.
+    async fn record_later(&self, writes: Vec<Write>) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            tokio::time::sleep(pause).await;
+            match self.0.journal.commit(writes.clone()).await {
+                Err(events::Error::Unavailable(_)) => pause = (pause * 2).min(LONGEST_PAUSE),
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::error!(instance = %self.name(), %error, "a send that left stays on record as pending");
+                    return;
+                }
+            }
+        }
     }
 
     fn chat_is_new(&self, message: &StoredMessage) -> Vec<Routed> {
