@@ -65,6 +65,7 @@ fn what_cannot_be_run_says_why() {
             ],
             "needs nodes that the run starts",
         ),
+        (&["outage", "--up", "true"], "--down <COMMAND>"),
         (&["takeover", "--freeze", "5s", "--graceful"], "cannot be used with"),
         (&["steady", "--kinds", "smoke"], "is no kind of message"),
         (&["steady", "--url", "https://node", "--api-key", "k"], "https is not spoken"),

@@ -79,8 +79,14 @@ fn a_mix_is_kinds_with_weights() {
 /// The commands that the README shows: in its code blocks, and between backticks.
 fn shown_commands() -> Vec<Vec<String>> {
     let readme = include_str!("../../README.md").replace("\\\n", " ");
+    // What stands between single quotes is one word.
     let words = |text: &str| -> Vec<String> {
-        text.split_whitespace().map(|word| word.trim_matches('\'').to_owned()).collect()
+        let parts = text.split('\'').enumerate();
+        let words = parts.flat_map(|(nth, part)| match nth % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        });
+        words.map(str::to_owned).collect()
     };
     let command = Arguments::command();
     let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();

@@ -102,6 +102,8 @@ pub struct Answer {
     pub status: u16,
     /// Whether the node answered what an earlier request with the same idempotency key made.
     pub replayed: bool,
+    /// Whether it says when to come back (`Retry-After`).
+    pub retry_later: bool,
     /// The body.
     pub body: Bytes,
 }
@@ -118,9 +120,14 @@ impl Answer {
     /// When the status is no success or the body is not JSON; the text has what was answered.
     pub fn json(&self) -> anyhow::Result<Value> {
         if !self.is_success() {
-            bail!("answered {}: {}", self.status, self.text());
+            bail!(self.trouble());
         }
         serde_json::from_slice(&self.body).context("the answer is not JSON")
+    }
+
+    /// Status and body, for an error.
+    pub fn trouble(&self) -> String {
+        format!("answered {}: {}", self.status, self.text())
     }
 
     /// The body as text, shortened.
@@ -192,10 +199,11 @@ impl Connection {
     async fn send(&mut self, request: Request<Body>) -> anyhow::Result<Answer> {
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
-        let (status, replayed) =
-            (response.status().as_u16(), response.headers().contains_key("idempotent-replayed"));
+        let (status, headers) = (response.status().as_u16(), response.headers());
+        let replayed = headers.contains_key("idempotent-replayed");
+        let retry_later = headers.contains_key(header::RETRY_AFTER);
         let body = axum::body::to_bytes(Body::new(response.into_body()), MAX_ANSWER).await?;
-        Ok(Answer { status, replayed, body })
+        Ok(Answer { status, replayed, retry_later, body })
     }
 
     /// Makes a call that must succeed, and returns the JSON of the answer.

@@ -214,6 +214,21 @@ impl Nodes {
         Ok(rows.iter().filter(is_ours).filter(|row| row["connectionStatus"] == "open").count())
     }
 
+    /// The sum of a counter in the metrics of a node.
+    ///
+    /// # Errors
+    /// When it does not answer, or does not count that.
+    pub async fn counter(&self, nth: usize, name: &str) -> anyhow::Result<f64> {
+        let endpoint = self.servers.endpoints().nth(nth).context("there is no such node")?;
+        let answer = Connection::open(endpoint).await?.exchange(Call::get("/metrics", "")).await?;
+        ensure!(answer.is_success(), "the metrics of {endpoint} cannot be read: {}", answer.trouble());
+        let text = String::from_utf8_lossy(&answer.body);
+        let lines = text.lines().filter_map(|line| line.strip_prefix(name));
+        let lines = lines.filter(|rest| rest.starts_with([' ', '{']));
+        let values = lines.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok());
+        values.reduce(|sum, one| sum + one).with_context(|| format!("{endpoint} does not count {name}"))
+    }
+
     /// Warnings and errors in the logs of started nodes; `None` when there are none.
     pub fn complaints(&self) -> Option<usize> {
         self.children().map(|child| child.complaints()).reduce(|sum, one| sum + one)

@@ -183,6 +183,20 @@ impl Phones {
         }
     }
 
+    /// How many stanzas are kept until a device confirms them.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn pending(&self) -> anyhow::Result<u64> {
+        match self {
+            Self::Here { handle, .. } => Ok(handle.stats().pending),
+            Self::There(remote) => {
+                let stats = remote.call("GET", "/admin/stats", "").await?;
+                stats["pending"].as_u64().context("the simulator does not count what it keeps")
+            }
+        }
+    }
+
     /// Cuts all connections; answers how many there were.
     ///
     /// # Errors

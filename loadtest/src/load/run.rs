@@ -56,7 +56,7 @@ async fn on_store(
     phones: Phones,
     store: &Store,
 ) -> anyhow::Result<(Report, bool)> {
-    let nodes = nodes(&setup, &phones, scenario.joining(), store).await?;
+    let nodes = nodes(&setup, &phones, scenario, store).await?;
     let receive = setup.options.receive;
     let listener = match receive.has(Feed::Webhook) {
         true => Some(webhooks::bind(setup.webhook_listen).await?),
@@ -123,7 +123,7 @@ async fn simulator(at: &SimulatorAt) -> anyhow::Result<(Option<Simulator>, Phone
     }
 }
 
-async fn nodes(setup: &Setup, phones: &Phones, joining: usize, store: &Store) -> anyhow::Result<Nodes> {
+async fn nodes(setup: &Setup, phones: &Phones, scenario: &Scenario, store: &Store) -> anyhow::Result<Nodes> {
     let nodes = match &setup.nodes {
         NodesAt::Running { endpoints, key, pids } => {
             Nodes::running(endpoints.clone(), key.clone(), pids.clone()).await?
@@ -134,7 +134,10 @@ async fn nodes(setup: &Setup, phones: &Phones, joining: usize, store: &Store) ->
                 shared.push(("RABBITMQ_ENABLED".to_owned(), "true".to_owned()));
                 shared.push(("RABBITMQ_URI".to_owned(), uri.clone()));
             }
-            let children = own.prepare(joining, &shared, &phones.chat_url())?;
+            if scenario.reads_metrics() {
+                shared.push(("PROMETHEUS_METRICS".to_owned(), "true".to_owned()));
+            }
+            let children = own.prepare(scenario.joining(), &shared, &phones.chat_url())?;
             Nodes::own(children, own.nodes).await?
         }
     };

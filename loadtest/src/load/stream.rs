@@ -53,6 +53,8 @@ pub struct Outbound {
     pub sent: u64,
     /// Numbers whose fate is unknown: the node was asked, and did not say that it sent them.
     pub unknown: Ranges,
+    /// Numbers that the node did not take, because a service was away.
+    pub refused: Ranges,
 }
 
 /// What the contact sent, and what the feeds told of it.

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::api::{Answer, Call};
+use super::board::Board;
 use super::client::Client;
 use super::kinds::Kind;
 use super::schedule::{Plan, Schedule};
@@ -125,10 +126,13 @@ enum Verdict {
     OnRecord,
     TryAgain,
     Refused,
+    /// A service is away, as it should be: nothing has left.
+    Away,
 }
 
-fn verdict(answer: &anyhow::Result<Answer>, idempotent: bool) -> Verdict {
+fn verdict(answer: &anyhow::Result<Answer>, board: &Board, idempotent: bool) -> Verdict {
     match answer {
+        Ok(answer) if board.is_refusal(answer) => Verdict::Away,
         Ok(answer) if answer.is_success() && answer.replayed => Verdict::OnRecord,
         Ok(answer) if answer.is_success() => Verdict::Accepted,
         Ok(answer) if matches!(answer.status, 400 | 401 | 403 | 404 | 413 | 422) => Verdict::Refused,
@@ -164,12 +168,8 @@ async fn send(world: &World, client: &mut Client, stream: &Stream, since: Instan
     let deadline = Instant::now() + PATIENCE;
     loop {
         let answer = client.exchange(call).await;
-        match &answer {
-            Ok(answer) if answer.status >= 500 => world.board.server_errors.add(),
-            Ok(_) => {}
-            Err(_) => world.board.unanswered.add(),
-        }
-        match verdict(&answer, world.options.idempotent) {
+        let trouble = world.board.judge(&answer);
+        match verdict(&answer, &world.board, world.options.idempotent) {
             Verdict::Accepted => {
                 world.board.accepted.add();
                 world.board.last_accepted.set(world.origin.elapsed());
@@ -180,6 +180,10 @@ async fn send(world: &World, client: &mut Client, stream: &Stream, since: Instan
             }
             Verdict::OnRecord => {
                 stream.outbound().unknown.insert(number, number);
+                return;
+            }
+            Verdict::Away => {
+                stream.outbound().refused.insert(number, number);
                 return;
             }
             Verdict::TryAgain if Instant::now() < deadline && !world.is_interrupted() => {
@@ -195,12 +199,8 @@ async fn send(world: &World, client: &mut Client, stream: &Stream, since: Instan
                 tokio::time::sleep(PAUSE).await;
             }
             Verdict::TryAgain | Verdict::Refused => {
-                match answer {
-                    Ok(answer) => {
-                        world.complain(&format!("{path} answered {}: {}", answer.status, answer.text()))
-                    }
-                    Err(error) => world.complain(&format!("{path}: {error:#}")),
-                }
+                let said = || answer.map_or_else(|error| format!("{error:#}"), |answer| answer.trouble());
+                world.complain(&format!("{path}: {}", trouble.unwrap_or_else(said)));
                 stream.outbound().unknown.insert(number, number);
                 world.board.failed.add();
                 return;

@@ -30,6 +30,8 @@ pub struct Tally {
     pub unknown: u64,
     /// Those of them that arrived.
     pub unknown_arrived: u64,
+    /// Sends that arrived although the node said that it did not take them.
+    pub refused_arrived: u64,
     /// Messages that arrived at another contact.
     pub misrouted: u64,
     /// Different messages that arrived.
@@ -82,8 +84,11 @@ pub async fn tally(world: &World) -> anyhow::Result<Tally> {
     for stream in world.streams() {
         let outbound = stream.outbound().clone();
         let check = received.remove(&stream.number).unwrap_or_default();
-        let unknown_absent = check.absent(outbound.sent).overlap(&outbound.unknown);
-        tally.lost += check.lost(outbound.sent, &outbound.unknown);
+        let (absent, mut excused) = (check.absent(outbound.sent), outbound.unknown.clone());
+        let unknown_absent = absent.overlap(&outbound.unknown);
+        tally.refused_arrived += outbound.refused.len() - absent.overlap(&outbound.refused);
+        outbound.refused.iter().for_each(|(from, to)| excused.insert(from, to));
+        tally.lost += check.lost(outbound.sent, &excused);
         tally.duplicates += check.again;
         tally.out_of_order += check.late;
         tally.unknown += outbound.unknown.len();
@@ -152,6 +157,11 @@ pub fn measure(world: &World, tally: Tally, measures: &mut Measures) {
     count("retries", board.retries.get());
     count("server-errors", board.server_errors.get());
     count("unanswered", board.unanswered.get());
+    count("denied", board.denied.get());
+    if board.refused.get() > 0 {
+        count("refused", board.refused.get());
+        count("refused-arrived", tally.refused_arrived);
+    }
     if board.turned_away.get() > 0 {
         count("turned-away", board.turned_away.get());
     }

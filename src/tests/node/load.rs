@@ -10,6 +10,7 @@ use wa_sim::load::report::Report;
 use wa_sim::load::run::run;
 use wa_sim::load::scenario::burst::Burst;
 use wa_sim::load::scenario::noisy_neighbour::NoisyNeighbour;
+use wa_sim::load::scenario::outage::Outage;
 use wa_sim::load::scenario::ramp::Ramp;
 use wa_sim::load::scenario::reconnect_storm::ReconnectStorm;
 use wa_sim::load::scenario::rolling::Rolling;
@@ -19,6 +20,7 @@ use wa_sim::load::scenario::talk::Talk;
 use wa_sim::load::scenario::{Rates, Scenario, Time};
 use wa_sim::load::setup::{NodesAt, Setup, SimulatorAt};
 
+use crate::redis::server::RedisServer;
 use crate::support::{KEY, Node, simulator};
 
 /// A run that starts a node of its own.
@@ -157,6 +159,33 @@ async fn a_rolling_restart_of_one_node_is_felt_and_loses_nothing() {
     let instances = report.samples.iter().filter(|sample| sample.instances == 2);
     assert!(instances.clone().any(|sample| sample.cpu_per_instance.is_some_and(|cpu| cpu > 0.0)));
     assert!(instances.clone().any(|sample| sample.rss_kib_per_instance.is_some_and(|kib| kib > 0.0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_redis_is_noticed_by_nobody() {
+    let redis = RedisServer::start().await;
+    let mut setup = setup(Options { instances: 2, ..Options::default() });
+    let NodesAt::Own(own) = &mut setup.nodes else { panic!("it starts one") };
+    own.redis = Some(redis.url.clone());
+    let ask = |words: &str| format!("test \"$(redis-cli -p {} client {words})\" = OK", redis.port);
+    let outage = Outage {
+        rates: rates(20.0),
+        down: ask("pause 100000"),
+        up: ask("unpause"),
+        before: Duration::from_secs(1),
+        away: Duration::from_secs(3),
+        after: Duration::from_secs(1),
+    };
+    let report = run(setup.clone(), &Scenario::Outage(outage.clone())).await.unwrap();
+    assert!(report.succeeded(), "{}", report.table());
+    is(&report, "dropped", 0.0);
+    assert!(report.get("received").unwrap() > 60.0 && report.get("rss-peak").unwrap() > 1024.0);
+    assert!(report.get("caught-up-after").is_some(), "{}", report.table());
+
+    let away = Duration::ZERO;
+    let broken = Outage { down: "exit 3".to_owned(), away, after: away, ..outage };
+    let report = run(setup, &Scenario::Outage(broken)).await.unwrap();
+    assert!(report.errors.iter().any(|error| error.contains("exit status: 3")), "{}", report.table());
 }
 
 #[tokio::test(flavor = "multi_thread")]

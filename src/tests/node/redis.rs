@@ -8,7 +8,7 @@ use self::server::RedisServer;
 use crate::support::{Node, contact, simulator, told};
 
 #[path = "../support/services/redis.rs"]
-mod server;
+pub mod server;
 
 /// A text to a contact and one back.
 async fn talks(node: &Node, simulator: &Simulator, receiver: &Receiver, phone: &str, bob: &str, text: &str) {

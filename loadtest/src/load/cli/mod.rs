@@ -22,6 +22,7 @@ use super::scenario::burst::Burst;
 use super::scenario::http_limit::HttpLimit;
 use super::scenario::join::Join;
 use super::scenario::noisy_neighbour::NoisyNeighbour;
+use super::scenario::outage::Outage;
 use super::scenario::ramp::Ramp;
 use super::scenario::reconnect_storm::ReconnectStorm;
 use super::scenario::rolling::Rolling;
@@ -84,6 +85,8 @@ enum Command {
     Rolling(With<Rolling>),
     /// Start one more node while messages flow: how many instances move, and for how long they are gone
     Join(With<Join>),
+    /// Take a service away that the nodes need, while messages flow: what callers notice, and what is lost (nothing)
+    Outage(With<Outage>),
     /// Let two instances text each other in turn: the shortest way through
     Talk(With<Talk>),
     /// Ask for the cheapest thing, and a bare HTTP handler too: what the node's HTTP costs
@@ -140,6 +143,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Takeover(with) => (Scenario::Takeover(with.scenario), with.common),
         Command::Rolling(with) => (Scenario::Rolling(with.scenario), with.common),
         Command::Join(with) => (Scenario::Join(with.scenario), with.common),
+        Command::Outage(with) => (Scenario::Outage(with.scenario), with.common),
         Command::Talk(with) => (Scenario::Talk(with.scenario), with.common),
         Command::HttpLimit(with) => (Scenario::HttpLimit(with.scenario), with.common),
         Command::Baseline(with) => (Scenario::Baseline(with.scenario), with.common),

@@ -126,6 +126,7 @@ fn arrived(world: &World, body: &Body<'_>, (kind, payload): (Kind, Payload), del
     }
     let latency = at.saturating_duration_since(world.origin + payload.sent);
     let board = &world.board;
+    board.backlog.arrived(payload.sent, at.saturating_duration_since(world.origin));
     if feed == Feed::Rabbitmq {
         board.rabbitmq.told.add();
         if board.is_timing() {

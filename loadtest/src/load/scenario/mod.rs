@@ -4,6 +4,7 @@ pub mod burst;
 pub mod http_limit;
 pub mod join;
 pub mod noisy_neighbour;
+pub mod outage;
 pub mod ramp;
 pub mod reconnect_storm;
 pub mod rolling;
@@ -87,6 +88,8 @@ pub enum Scenario {
     Rolling(rolling::Rolling),
     /// One more node.
     Join(join::Join),
+    /// A service is away.
+    Outage(outage::Outage),
     /// Two instances write to each other.
     Talk(talk::Talk),
     /// The cheapest request.
@@ -128,6 +131,7 @@ impl Scenario {
             Self::Takeover(_) => "takeover",
             Self::Rolling(_) => "rolling",
             Self::Join(_) => "join",
+            Self::Outage(_) => "outage",
             Self::Talk(_) => "talk",
             Self::HttpLimit(_) => "http-limit",
             #[cfg(feature = "simulator")]
@@ -161,6 +165,11 @@ impl Scenario {
         usize::from(matches!(self, Self::Join(_)))
     }
 
+    /// Whether nodes of the run's own are asked for their metrics.
+    pub fn reads_metrics(&self) -> bool {
+        matches!(self, Self::Takeover(takeover) if takeover.freeze.is_some())
+    }
+
     /// Whether nodes come and go: sends fail then at a moment that nobody chooses, and a client would try
     /// them again.
     pub fn moves_instances(&self) -> bool {
@@ -191,6 +200,12 @@ impl Scenario {
     pub fn judged(&self, objectives: &[Objective]) -> Vec<Objective> {
         match self {
             Self::Ramp(_) => objectives.iter().filter(|one| !ramp::is_of_a_step(one)).cloned().collect(),
+            // Nobody may notice but callers, and those are told when to come back.
+            Self::Outage(_) => {
+                let none =
+                    ["replaced", "not-reconnected", "dropped", "server-errors", "denied", "unanswered"];
+                [objectives, &none.map(Objective::none)].concat()
+            }
             // No account may ever be open on two nodes, or stay away.
             _ if self.moves_instances() => {
                 [objectives, &["replaced", "not-reconnected"].map(Objective::none)].concat()
@@ -235,6 +250,7 @@ impl Scenario {
             Self::Takeover(takeover) => takeover.run(world, outcome).await,
             Self::Rolling(rolling) => rolling.run(world, outcome).await,
             Self::Join(join) => join.run(world, outcome).await,
+            Self::Outage(outage) => outage.run(world, outcome).await,
             Self::Talk(talk) => talk.run(world, outcome).await,
             Self::HttpLimit(limit) => limit.run(world, outcome).await,
             #[cfg(feature = "simulator")]

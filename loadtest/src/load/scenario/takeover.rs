@@ -28,6 +28,9 @@ const ASK: Duration = Duration::from_millis(100);
 /// After so long without a connection that ended, a takeover is over.
 const CALM: Duration = Duration::from_secs(3);
 
+/// What a node counts that tries to write for an instance which others have.
+const FENCE_REJECTIONS: &str = "waggle_fence_rejections_total";
+
 /// A node dies.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Takeover {
@@ -132,6 +135,10 @@ impl Takeover {
             course = course => course?,
             never = not_open(world, accounts.len(), began, &open) => match never {},
         };
+        if self.freeze.is_some() && self.kill_pid.is_none() {
+            let refused = world.nodes.counter(0, FENCE_REJECTIONS).await?;
+            outcome.measures.add("fence-rejections", refused);
+        }
         let replaced = since.replaced(world).await?.saturating_sub(frozen);
         outcome.measures.add("replaced", replaced as f64);
         seen.back.values().for_each(|back| world.board.reconnect.record(*back));
