@@ -1,5 +1,8 @@
 //! Media storage and conversion.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use super::parse;
 use super::reader::Reader;
 use super::secret::Secret;
@@ -22,6 +25,23 @@ pub(super) const GROUP: Group = Group {
             "does not set a bucket policy, which some providers refuse",
         ),
         Variable::flag("S3_SAVE_VIDEO", "false", "stores video too"),
+        Variable::number(
+            "WAGGLE_MEDIA_MAX_BYTES",
+            "104857600",
+            "bytes",
+            "largest file that is sent or handed out",
+        ),
+        Variable::number(
+            "WAGGLE_MEDIA_FETCH_TIMEOUT_SECONDS",
+            "60",
+            "seconds",
+            "how long a file may take to arrive from the address that a caller names",
+        ),
+        Variable::text(
+            "WAGGLE_FFMPEG",
+            "ffmpeg",
+            "the program for voice notes and for the length and pictures of videos; ffprobe is beside it",
+        ),
         Variable::url("API_AUDIO_CONVERTER", "", "address of an external audio converter"),
         Variable::text("API_AUDIO_CONVERTER_KEY", "", "its key").secret(),
     ],
@@ -35,6 +55,12 @@ pub struct Media {
     pub account: Account,
     /// Where media is stored, when enabled.
     pub s3: Option<S3>,
+    /// Largest file, in bytes.
+    pub max_bytes: u64,
+    /// How long a file may take to arrive from its address.
+    pub fetch_timeout: Duration,
+    /// The program `ffmpeg`, with `ffprobe` beside it.
+    pub ffmpeg: PathBuf,
     /// External audio converter.
     pub audio_converter: Option<AudioConverter>,
 }
@@ -94,7 +120,14 @@ impl Media {
         let url = reader.http_url("API_AUDIO_CONVERTER");
         let account = Account::read(reader);
         let s3 = S3::read(reader, &account);
-        Self { account, s3, audio_converter: url.map(|url| AudioConverter { url, key }) }
+        Self {
+            account,
+            s3,
+            max_bytes: reader.number("WAGGLE_MEDIA_MAX_BYTES", 1..=2 << 30),
+            fetch_timeout: reader.seconds("WAGGLE_MEDIA_FETCH_TIMEOUT_SECONDS", 1..=3_600),
+            ffmpeg: reader.string("WAGGLE_FFMPEG").into(),
+            audio_converter: url.map(|url| AudioConverter { url, key }),
+        }
     }
 }
 

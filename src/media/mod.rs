@@ -1,6 +1,143 @@
-//! Owns what is done to files and pages on their way to and from WhatsApp; must not know instances,
-//! the protocol or HTTP. To add a kind of file: one file here.
+//! Owns files that are sent and received: where their bytes come from ([`Source`]), where they are
+//! kept meanwhile ([`File`]), and what WhatsApp wants to know of them ([`Ready`]); must not know
+//! messages, chats or HTTP. To add a kind of file: a variant of [`Kind`], and its arm in `ready`.
+//!
+//! Nothing here grows with the size of a file: bytes are streamed to and from a file on disk, and
+//! decoding has limits that are checked before it begins. What costs processor time is done on the
+//! blocking pool, a few at a time over the whole node.
 
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+use tokio::runtime;
+use tokio::sync::Semaphore;
+
+use crate::config::media::AudioConverter;
+use crate::net::Client;
+
+mod converter;
+mod error;
+mod fetch;
+mod file;
+mod image;
+mod mime;
+mod name;
+mod ogg;
 mod preview;
+mod ready;
+mod sticker;
+mod tool;
+mod video;
+mod voice;
 
+pub use error::Error;
+pub use fetch::{Fetched, Source};
+pub use file::{File, Incoming, Reader, Sink};
+pub use mime::extension;
+pub use name::cleaned;
 pub use preview::{Preview, Previews, Thumbnail};
+pub use ready::{Facts, Kind, Ready, Request};
+
+/// How long work waits for its turn.
+const TURN: Duration = Duration::from_mins(1);
+
+/// How files are handled.
+#[derive(Clone)]
+pub struct Options {
+    /// Largest file, in bytes.
+    pub max_bytes: u64,
+    /// How long a file may take to arrive from its address.
+    pub fetch_timeout: Duration,
+    /// Where files are that do not fit into memory. They have no name there.
+    pub folder: PathBuf,
+    /// The program `ffmpeg`, with `ffprobe` beside it. It may be absent.
+    pub ffmpeg: PathBuf,
+    /// Makes voice notes instead of `ffmpeg`.
+    pub converter: Option<AudioConverter>,
+}
+
+/// Handles files; clones share their limits.
+#[derive(Clone)]
+pub struct Handle(Arc<Shared>);
+
+struct Shared {
+    options: Options,
+    /// For addresses that callers name: it has the guard.
+    outside: Client,
+    /// For the operator's own converter.
+    inside: Client,
+    main: runtime::Handle,
+    work: Semaphore,
+}
+
+impl Handle {
+    /// Takes the client for addresses that callers name, the one for the operator's own services,
+    /// and the main runtime, on whose blocking pool the work is done.
+    #[must_use]
+    pub fn new(options: Options, outside: Client, inside: Client, main: runtime::Handle) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self(Arc::new(Shared { options, outside, inside, main, work: Semaphore::new(cores) }))
+    }
+
+    /// An empty file to write to, bounded by the largest file that is allowed.
+    #[must_use]
+    pub fn sink(&self) -> Sink {
+        self.sink_of(self.0.options.max_bytes)
+    }
+
+    /// An empty file to write to, with a limit of its own, in bytes.
+    #[must_use]
+    pub fn sink_of(&self, limit: u64) -> Sink {
+        Sink::new(&self.0.options.folder, limit)
+    }
+
+    /// An empty file that is written from an asynchronous stream.
+    #[must_use]
+    pub fn incoming(&self) -> Incoming {
+        Incoming::new(self.sink(), self.0.main.clone())
+    }
+
+    /// Largest file, in bytes.
+    #[must_use]
+    pub fn max_bytes(&self) -> u64 {
+        self.0.options.max_bytes
+    }
+
+    /// The bytes of a file as pieces of a size, as fast as they are wanted.
+    pub fn pieces(&self, file: &File, size: usize) -> impl Stream<Item = std::io::Result<Bytes>> + use<> {
+        let (main, size) = (self.0.main.clone(), size as u64);
+        let read = move |mut reader: Reader| {
+            let main = main.clone();
+            async move {
+                let reading = main.spawn_blocking(move || {
+                    let mut piece = Vec::new();
+                    let read = reader.by_ref().take(size).read_to_end(&mut piece);
+                    read.map(|_| (piece, reader))
+                });
+                match reading.await.map_err(std::io::Error::other).and_then(|read| read) {
+                    Ok((piece, _)) if piece.is_empty() => None,
+                    Ok((piece, reader)) => Some((Ok(Bytes::from(piece)), reader)),
+                    Err(error) => Some((Err(error), File::new(Vec::new()).reader())),
+                }
+            }
+        };
+        futures::stream::unfold(file.reader(), read)
+    }
+
+    /// Does work that blocks or costs processor time, when it is its turn.
+    ///
+    /// # Errors
+    /// Those of the work, and [`Error::Busy`].
+    pub async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = tokio::time::timeout(TURN, self.0.work.acquire()).await;
+        let _turn = turn.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        self.0.main.spawn_blocking(work).await.map_err(|_| Error::Failed("the work panicked".to_owned()))?
+    }
+}
