@@ -17,9 +17,9 @@ mod m20261121_000003_directory;
 mod m20261121_000004_session_record;
 mod m20261121_000005_outbox;
 mod m20261121_000006_cluster;
+mod m20261121_000007_search;
 mod m20261121_000008_group_metadata;
 mod m20261121_000009_labels;
-mod m20261121_000007_search;
 
 /// Every change of the schema, oldest first.
 pub struct Migrator;

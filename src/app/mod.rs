@@ -67,7 +67,8 @@ pub async fn start(
         rabbitmq: rabbitmq::global_events(&config),
     });
     let lease = cluster::lease(&config);
-    let factory = parts::whatsapp_web(&config, &database, &clock, &handle)?;
+    let files = parts::media(&config)?;
+    let factory = parts::whatsapp_web(&config, &database, &clock, &handle, files.clone())?;
     let deps = Deps {
         database: database.clone(),
         factories: vec![Arc::new(factory)],
@@ -143,7 +144,7 @@ pub async fn start(
         &clock,
         render,
         (&handle, Arc::clone(&draining)),
-        failures,
+        (failures, files),
     );
     let served = http::serve(listener, &parts::http(&config), Arc::new(state));
     let (server, stop) = served.context("the HTTP server could not start")?;

@@ -36,7 +36,7 @@ use crate::session::{
     sql::Sql,
 };
 use crate::telemetry::metrics::Exporter;
-use crate::{cluster, http, lifecycle, session, webhook};
+use crate::{cluster, http, lifecycle, media, session, webhook};
 
 /// Units that may wait for the database's writer.
 const WRITER_QUEUE: usize = 8192;
@@ -176,6 +176,7 @@ pub fn whatsapp_web(
     database: &Database,
     clock: &Arc<dyn Clock>,
     lifecycle: &lifecycle::Handle,
+    files: media::Handle,
 ) -> anyhow::Result<whatsapp_web::Factory> {
     let store = session_store(config, database, clock, lifecycle)?;
     let options = whatsapp_web::Options {
@@ -200,7 +201,23 @@ pub fn whatsapp_web(
         ..net::Options::default()
     };
     let previews = Previews::new(net::Client::new(pages)?);
-    Ok(whatsapp_web::Factory::new(options, store, (http, previews), main, spawn)?)
+    Ok(whatsapp_web::Factory::new(options, store, (http, previews, files), main, spawn)?)
+}
+
+/// How files are handled.
+pub fn media(config: &Config) -> anyhow::Result<media::Handle> {
+    let folder = config.node.data_dir.join("media");
+    private_dir(&folder)?;
+    let options = media::Options {
+        max_bytes: config.media.max_bytes,
+        fetch_timeout: config.media.fetch_timeout,
+        folder,
+        ffmpeg: config.media.ffmpeg.clone(),
+        converter: config.media.audio_converter.clone(),
+    };
+    let client = |egress| net::Client::new(net::Options { egress, ..net::Options::default() });
+    let (outside, inside) = (client(egress(config)?)?, client(Egress::open())?);
+    Ok(media::Handle::new(options, outside, inside, tokio::runtime::Handle::current()))
 }
 
 fn egress(config: &Config) -> anyhow::Result<Egress> {
@@ -278,7 +295,7 @@ pub fn http_state(
     clock: &Arc<dyn Clock>,
     exporter: Option<Exporter>,
     (lifecycle, draining): (&lifecycle::Handle, Arc<AtomicBool>),
-    failures: Option<webhook::Reporter>,
+    (failures, files): (Option<webhook::Reporter>, media::Handle),
 ) -> http::State {
     let version = config.whatsapp.version.map(|(a, b, c)| format!("{a}.{b}.{c}"));
     http::State {
@@ -290,6 +307,7 @@ pub fn http_state(
         expose_tokens: config.auth.expose_in_fetch_instances,
         rates: Rates::new(config.limits.rate),
         known: http::Known::default(),
+        media: files,
         failures,
         server: config.server.clone(),
         metrics: config.metrics.clone(),

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::Error;
 use super::kinds::{Buttons, Card, List, Poll, Template};
 use crate::domain::{Jid, MessageKey};
+use crate::media;
 
 /// A message to send.
 #[derive(Clone, Debug)]
@@ -58,6 +59,10 @@ pub enum Content {
         /// What went along with it, as JSON text: how often it was forwarded before.
         context_info: Option<String>,
     },
+    /// A file.
+    Media(Media),
+    /// Something for the status page; its chat is `status@broadcast`.
+    Status(Status),
 }
 
 /// The new content of a message.
@@ -67,6 +72,42 @@ pub struct Edit {
     pub text: String,
     /// The whole new content as JSON text, where the text is only the caption of a file.
     pub file: Option<String>,
+}
+
+/// A file to send.
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// The file, ready for WhatsApp.
+    pub file: media::Ready,
+    /// The text below it, where the kind has one.
+    pub caption: Option<String>,
+    /// A video that plays in a loop without sound.
+    pub gif: bool,
+}
+
+/// Something for the status page.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// What is shown.
+    pub content: StatusContent,
+    /// Who can see it.
+    pub audience: Vec<Jid>,
+}
+
+/// What the status page shows.
+#[derive(Clone, Debug)]
+pub enum StatusContent {
+    /// A text on a colour.
+    Text {
+        /// The text.
+        text: String,
+        /// The colour as `0xAARRGGBB`.
+        background: u32,
+        /// The number of one of WhatsApp's fonts.
+        font: i32,
+    },
+    /// A picture, a video or a voice note.
+    Media(Media),
 }
 
 /// A place.

@@ -16,6 +16,7 @@ use crate::telemetry::tally::Tally;
 pub mod calls;
 pub mod catalogue;
 pub mod chats;
+pub mod files;
 pub mod groups;
 pub mod kinds;
 pub mod labels;
@@ -28,10 +29,13 @@ pub mod whatsapp_web;
 pub use calls::Calls;
 pub use catalogue::Catalogue;
 pub use chats::{Anchor, Chats, Mute};
+pub use files::{Files, Opened};
 pub use groups::Groups;
 pub use labels::Labels;
 pub use low_level::LowLevel;
-pub use messages::{Content, Edit, Location, Messages, Outgoing, Prepared, Quoted};
+pub use messages::{
+    Content, Edit, Location, Media, Messages, Outgoing, Prepared, Quoted, Status, StatusContent,
+};
 pub use privacy::Privacy;
 pub use profile::{About, Profiles};
 
@@ -296,6 +300,14 @@ pub trait Channel: Send + Sync + 'static {
     /// As [`Channel::pairing`].
     fn low_level(&self) -> Result<&dyn LowLevel, Unsupported> {
         Err(Unsupported { what: "low-level access", integration: self.integration() })
+    }
+
+    /// Files of messages.
+    ///
+    /// # Errors
+    /// As [`Channel::pairing`].
+    fn files(&self) -> Result<&dyn Files, Unsupported> {
+        Err(Unsupported { what: "downloading files", integration: self.integration() })
     }
 }
 

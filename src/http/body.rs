@@ -29,16 +29,26 @@ pub(super) async fn value(request: &HttpRequest, payload: &mut dev::Payload) -> 
 }
 
 fn is_form(request: &HttpRequest) -> bool {
+    is(request, b"application/x-www-form-urlencoded")
+}
+
+/// Whether the client says that the body is of a type.
+pub(super) fn is(request: &HttpRequest, wanted: &[u8]) -> bool {
     let kind = request.headers().get(CONTENT_TYPE).map_or(b"".as_slice(), |value| value.as_bytes());
-    const FORM: &[u8] = b"application/x-www-form-urlencoded";
-    kind.get(..FORM.len()).is_some_and(|start| start.eq_ignore_ascii_case(FORM))
+    kind.get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted))
 }
 
 /// `a=1&b[c]=2&d[]=3` as an object with one level of objects and lists.
 fn form(text: &[u8]) -> Map<String, Value> {
+    let pairs = url::form_urlencoded::parse(text);
+    object(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())))
+}
+
+/// The fields of a form as an object with one level of objects and lists.
+pub(super) fn object(pairs: impl Iterator<Item = (String, String)>) -> Map<String, Value> {
     let mut object = Map::new();
-    for (name, value) in url::form_urlencoded::parse(text) {
-        let value = Value::String(value.into_owned());
+    for (name, value) in pairs {
+        let value = Value::String(value);
         let inner = name.strip_suffix(']').and_then(|name| name.split_once('['));
         match inner {
             Some((outer, at)) if at.bytes().all(|b| b.is_ascii_digit()) => {
@@ -54,7 +64,7 @@ fn form(text: &[u8]) -> Map<String, Value> {
                 }
             }
             None => {
-                object.insert(name.into_owned(), value);
+                object.insert(name, value);
             }
         }
     }

@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 
 use crate::auth::Denied;
-use crate::{channel, cluster, db, events, instance};
+use crate::{channel, cluster, db, events, instance, media};
 
 /// How soon a client should come back when a dependency is down.
 const COME_BACK: Duration = Duration::from_secs(5);
@@ -155,6 +155,19 @@ impl Error {
             }
             instance::Error::Record(error) => Self::internal(&error),
             instance::Error::Database(error) => error.into(),
+        }
+    }
+
+    /// What is wrong with a file, where the request has it in this field.
+    #[must_use]
+    pub fn of_media(error: &media::Error, field: &str) -> Self {
+        match error {
+            media::Error::Invalid(_) | media::Error::TooLarge(_) => {
+                Self::Schema(vec![format!("{field} {error}")])
+            }
+            media::Error::Unsupported(_) => Self::Unsupported(format!("{field} {error}")),
+            media::Error::Busy => Self::Unavailable,
+            media::Error::Failed(_) => Self::internal(error),
         }
     }
 

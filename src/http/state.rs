@@ -13,6 +13,7 @@ use crate::db::Database;
 use crate::instance::Registry;
 use crate::lifecycle;
 use crate::limits::Rates;
+use crate::media;
 use crate::webhook::Reporter;
 
 /// What the node says about itself to everybody.
@@ -45,6 +46,8 @@ pub struct State {
     pub rates: Rates,
     /// Numbers that were looked up lately.
     pub known: Known,
+    /// Files that are sent and received.
+    pub media: media::Handle,
     /// Where failed calls are reported, when they are.
     pub failures: Option<Reporter>,
     /// The HTTP server's section.

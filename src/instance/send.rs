@@ -193,6 +193,10 @@ impl Handle {
 const PASSING: [&str; 5] =
     ["messageContextInfo", "messageParamsJson", "pollVotes", "reference_id", "senderTimestampMs"];
 
+/// Fields of a file that differ with every upload of it: files are told apart by their bytes.
+const OF_UPLOAD: [&str; 6] =
+    ["url", "directPath", "mediaKey", "fileEncSha256", "mediaKeyTimestamp", "streamingSidecar"];
+
 /// A content as far as it is the same whenever the same is sent.
 fn lasting(content: &str) -> Value {
     let mut content = serde_json::from_str(content).unwrap_or_else(|_| Value::from(content));
@@ -204,6 +208,9 @@ fn forget_passing(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|name, _| !PASSING.contains(&name.as_str()));
+            if fields.contains_key("fileSha256") {
+                fields.retain(|name, _| !OF_UPLOAD.contains(&name.as_str()));
+            }
             if let Some(Value::String(text)) = fields.get_mut("buttonParamsJson") {
                 *text = lasting(text).to_string();
             }

@@ -43,6 +43,8 @@ mod labels;
 mod load;
 #[path = "node/low_level.rs"]
 mod low_level;
+#[path = "node/media.rs"]
+mod media;
 #[path = "node/messages.rs"]
 mod messages;
 #[path = "node/metrics.rs"]

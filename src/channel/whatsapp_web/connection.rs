@@ -19,11 +19,11 @@ use super::groups::Known;
 use super::intake::Intake;
 use super::transport::{Sockets, Trouble};
 use crate::channel::{
-    Calls, Catalogue, Channel, Chats, End, Error, Groups, Labels, LowLevel, Messages, Numbers, Pairing,
-    Presence, Privacy, Profiles, Seat, Signal, Unsupported,
+    Calls, Catalogue, Channel, Chats, End, Error, Files, Groups, Labels, LowLevel, Messages, Numbers,
+    Pairing, Presence, Privacy, Profiles, Seat, Signal, Unsupported,
 };
 use crate::domain::Jid;
-use crate::media::Previews;
+use crate::media::{self, Previews};
 use crate::net;
 use crate::session::{Batch, Owner, Store};
 
@@ -52,6 +52,7 @@ pub struct Context {
     pub opened: AtomicBool,
     pub trouble: Trouble,
     pub sockets: Sockets,
+    pub files: media::Handle,
     /// Cancelled when the connection is over.
     pub over: CancellationToken,
     /// Weak, because the client holds this context as its hook and as its subscriber.
@@ -83,12 +84,12 @@ impl Context {
     pub fn new(
         seat: Seat,
         intake: Intake,
-        http: net::Client,
-        previews: Previews,
+        (http, previews, files): (net::Client, Previews, media::Handle),
         histories: Arc<Semaphore>,
     ) -> Self {
         Self {
             seat,
+            files,
             pairs: Pairs::default(),
             names: Names::default(),
             acks: Acks::default(),
@@ -312,7 +313,9 @@ impl Channel for Connection {
         Ok(self)
     }
 
-    fn low_level(&self) -> Result<&dyn LowLevel, Unsupported> {
+    fn low_level(&self) -> Result<&dyn LowLevel, Unsupported> {}
+
+    fn files(&self) -> Result<&dyn Files, Unsupported> {
         Ok(self)
     }
 }

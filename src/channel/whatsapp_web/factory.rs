@@ -21,7 +21,7 @@ use super::transport::{self, Spawner};
 use super::version::Versions;
 use crate::channel::{self, Channel, Error, Seat};
 use crate::domain::{Fence, InstanceId};
-use crate::media::Previews;
+use crate::media::{self, Previews};
 use crate::net::{self, Egress};
 use crate::session::{self, Owner, Store};
 
@@ -54,6 +54,7 @@ pub struct Factory {
     store: Arc<dyn Store>,
     http: net::Client,
     previews: Previews,
+    files: media::Handle,
     main: Handle,
     spawn: Spawner,
     transport: transport::Factory,
@@ -69,7 +70,7 @@ impl Factory {
     pub fn new(
         options: Options,
         store: Arc<dyn Store>,
-        (http, previews): (net::Client, Previews),
+        (http, previews, files): (net::Client, Previews, media::Handle),
         main: Handle,
         spawn: Spawner,
     ) -> Result<Self, Error> {
@@ -77,7 +78,7 @@ impl Factory {
             .map_err(|error| Error::Invalid { field: "WAGGLE_WHATSAPP_URL", reason: error.to_string() })?;
         let versions = Versions::new(options.version);
         let histories = Arc::new(Semaphore::new(HISTORIES));
-        Ok(Self { options, store, http, previews, main, spawn, transport, versions, histories })
+        Ok(Self { options, store, http, previews, files, main, spawn, transport, versions, histories })
     }
 
     fn device(&self, full_sync: bool) -> DevicePropsOverride {
@@ -110,7 +111,8 @@ impl channel::Factory for Factory {
         let full_sync = seat.settings.borrow().sync_full_history;
         let (intake, Ends { items, pictures, histories }) = Intake::new();
         let turns = Arc::clone(&self.histories);
-        let context = Arc::new(Context::new(seat, intake, http.clone(), previews, turns));
+        let outside = (http.clone(), previews, self.files.clone());
+        let context = Arc::new(Context::new(seat, intake, outside, turns));
         let http = WhatsAppHttp::new(http, self.main.clone());
         let fenced: Weak<Context> = Arc::downgrade(&context);
         let on_fenced = Arc::new(move || {

@@ -11,6 +11,7 @@ mod changes;
 mod chats;
 mod connection;
 mod factory;
+mod files;
 mod groups;
 mod history;
 mod hook;

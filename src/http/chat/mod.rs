@@ -1,6 +1,7 @@
 //! Owns what is done with chats, their messages and their contacts; must not know how they are
 //! stored. To add an operation: one file, and its line in the table of routes.
 
+pub mod base64;
 pub mod block;
 mod change;
 pub mod delete;
@@ -19,8 +20,8 @@ pub mod privacy;
 pub mod profile;
 pub mod read;
 pub mod resolve;
-pub mod state;
 pub mod search_messages;
+pub mod state;
 
 pub use key::Key;
 

@@ -7,6 +7,7 @@ mod instance;
 mod key;
 mod parameters;
 mod query;
+mod upload;
 mod valid;
 
 pub use idempotency::IdempotencyKey;
@@ -15,4 +16,5 @@ pub(super) use key::presented;
 pub use key::{AnyKey, GlobalKey, PeerKey};
 pub use parameters::Parameters;
 pub use query::Query;
+pub use upload::{FILE, Upload};
 pub use valid::{Input, Valid};

@@ -201,7 +201,18 @@ pub(super) async fn send(
     content: Content,
     idempotency_key: Option<String>,
 ) -> Result<HttpResponse, Error> {
-    let (working, chat) = options.begin(instance, state).await?;
+    let begun = options.begin(instance, state).await?;
+    deliver((instance, state), options, begun, content, idempotency_key).await
+}
+
+/// As [`send`], after [`Common::begin`].
+pub(super) async fn deliver(
+    (instance, state): (&LocalInstance, &State),
+    options: Common,
+    (working, chat): (Working, Jid),
+    content: Content,
+    idempotency_key: Option<String>,
+) -> Result<HttpResponse, Error> {
     let message = Outgoing {
         content,
         quoted: options.quoted(instance, &chat).await?,

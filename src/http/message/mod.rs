@@ -2,15 +2,21 @@
 //! how a message is made or travels. To add a kind: one file like `text`, and its line in the
 //! table of routes.
 
+pub mod audio;
 pub mod buttons;
 mod common;
 pub mod contact;
+mod file;
 pub mod forward;
 mod known;
 pub mod list;
 pub mod location;
+pub mod media;
 pub mod poll;
+pub mod ptv;
 pub mod reaction;
+pub mod status;
+pub mod sticker;
 pub mod template;
 pub mod text;
 

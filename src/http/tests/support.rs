@@ -25,6 +25,8 @@ use crate::http::{Public, State, server};
 use crate::instance::{Deps, Lease, Registry};
 use crate::lifecycle::Lifecycle;
 use crate::limits::Rates;
+use crate::media;
+use crate::net;
 
 pub(super) const GLOBAL: &str = "global-key-for-tests-only";
 pub(super) const NOW: i64 = 1_795_225_000_000;
@@ -274,6 +276,7 @@ impl Node {
             expose_tokens: config.auth.expose_in_fetch_instances,
             rates: Rates::new(config.limits.rate),
             known: Default::default(),
+            media: files(&config, folder.path()),
             failures: None,
             server: config.server,
             metrics: config.metrics,
@@ -329,6 +332,19 @@ impl Node {
         assert_eq!(answer.json()["instance"]["state"], "open", "{}", answer.text);
         token
     }
+}
+
+fn files(config: &Config, folder: &std::path::Path) -> media::Handle {
+    net::install_crypto();
+    let options = media::Options {
+        max_bytes: config.media.max_bytes,
+        fetch_timeout: config.media.fetch_timeout,
+        folder: folder.to_owned(),
+        ffmpeg: config.media.ffmpeg.clone(),
+        converter: None,
+    };
+    let client = net::Client::new(net::Options::default()).unwrap();
+    media::Handle::new(options, client.clone(), client, tokio::runtime::Handle::current())
 }
 
 /// Claims every instance, as a node does when it starts.

@@ -6,8 +6,10 @@ mod context;
 mod forward;
 mod list;
 mod location;
+mod media;
 mod poll;
 mod reaction;
+mod status;
 mod text;
 
 use std::time::Duration;
@@ -37,6 +39,7 @@ enum Payload {
     Message(Box<wa::Message>),
     Edit { original: String, content: Box<wa::Message> },
     Delete { original: String, revoke: RevokeType },
+    Status { message: Box<wa::Message>, audience: Vec<wacore_binary::Jid> },
 }
 
 #[async_trait]
@@ -60,6 +63,11 @@ impl Messages for Connection {
             Content::Forward { message, context_info } => {
                 self.compose_forward(chat, &message, context_info.as_deref()).await
             }
+            Content::Media(media) => {
+                let message = self.media_message(media).await?;
+                self.prepared(chat, message, context).await
+            }
+            Content::Status(status) => self.compose_status(chat, status).await,
         }
     }
 
@@ -116,6 +124,10 @@ impl Messages for Connection {
         let payload = payload.ok_or_else(|| Error::Protocol("composed by another channel".to_owned()))?;
         match payload {
             Payload::Message(message) => self.send(client, to, message, &prepared.key.id).await,
+            Payload::Status { message, audience } => {
+                self.acknowledged(&prepared.key.id, self.publish(client, message, audience, &prepared.key.id))
+                    .await
+            }
             Payload::Edit { original, content } => {
                 let edit = client.edit_message(to, original, (**content).clone());
                 self.answer(self.context.barrier.sending(edit)).await.map(drop)
@@ -161,8 +173,17 @@ impl Connection {
         message: &wa::Message,
         id: &str,
     ) -> Result<(), Error> {
+        self.acknowledged(id, self.leave(client, to, message, id)).await
+    }
+
+    /// Waits for WhatsApp's acknowledgement of what leaves under an id.
+    async fn acknowledged(
+        &self,
+        id: &str,
+        leaving: impl Future<Output = Result<(), Error>>,
+    ) -> Result<(), Error> {
         let answer = self.context.acks.expect(id);
-        let outcome = match self.leave(client, to, message, id).await {
+        let outcome = match leaving.await {
             Ok(()) => match self.while_connected(ACK, answer).await {
                 Some(Ok(None)) => return Ok(()),
                 Some(Ok(Some(code))) => Err(Error::Refused(format!("error {code}"))),

@@ -1,0 +1,208 @@
+//! Files of messages: downloaded and decrypted to disk, piece by piece.
+
+use std::io::{self, Seek, SeekFrom, Write};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use wacore::download::{DownloadWriter, MediaType};
+use wacore::media_retry::MediaRetryResult;
+use wacore::proto_helpers::MessageExt as _;
+use waproto::whatsapp as wa;
+use whatsapp_rust::Client;
+use whatsapp_rust::download::DownloadParams;
+use whatsapp_rust::features::MediaReuploadRequest;
+use whatsapp_rust::http::HttpStatusError;
+
+use super::address::to_wire;
+use super::connection::Connection;
+use super::json::from_value;
+use crate::channel::{Error, Files, Opened};
+use crate::domain::{Jid, MessageKey};
+use crate::media::{self, Sink};
+use crate::net;
+
+/// How long a download may take beside the time that its size allows.
+const DOWNLOAD: Duration = Duration::from_secs(30);
+/// How long a phone may take to upload a file again; it may be asleep.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// A file as its message describes it.
+pub(super) struct Described {
+    pub(super) params: DownloadParams,
+    pub(super) opened: Opened,
+}
+
+/// Takes the plaintext. The library empties it before every attempt, and rewinds it at the end.
+pub(super) struct Target(pub(super) Sink);
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Seek for Target {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        // Nothing is written after rewinding that did not empty it first.
+        if to == SeekFrom::Start(0) { Ok(0) } else { Err(io::ErrorKind::Unsupported.into()) }
+    }
+}
+
+impl DownloadWriter for Target {
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        if length > 0 {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        self.0.clear();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Files for Connection {
+    async fn open(&self, key: &MessageKey, message: &str) -> Result<Opened, Error> {
+        let client = self.client()?;
+        let Described { mut params, mut opened } = describe(message)?;
+        let limit = self.context.files.max_bytes();
+        if params.file_length > limit {
+            return Err(invalid(&media::Error::TooLarge(limit)));
+        }
+        opened.file = match self.download(client, &params).await {
+            Err(error) if is_gone(&error) => {
+                params.direct_path = self.uploaded_again(client, key, &params).await?;
+                self.download(client, &params).await
+            }
+            done => done,
+        }
+        .map_err(|error| refused(client, &error))?;
+        Ok(opened)
+    }
+}
+
+impl Connection {
+    async fn download(&self, client: &Client, params: &DownloadParams) -> anyhow::Result<media::File> {
+        let sink = self.context.files.sink();
+        let within = DOWNLOAD + Duration::from_secs(params.file_length / net::SLOWEST);
+        let downloading = client.download_to_writer(params, Target(sink));
+        let done = self.while_connected(within, downloading).await;
+        let Target(sink) = done.ok_or_else(|| anyhow::anyhow!("it did not arrive in time"))??;
+        Ok(sink.finish()?)
+    }
+
+    /// Where the sender's phone has uploaded the file again.
+    async fn uploaded_again(
+        &self,
+        client: &Client,
+        key: &MessageKey,
+        params: &DownloadParams,
+    ) -> Result<String, Error> {
+        let gone = || Error::Refused("the file is not at WhatsApp any more".to_owned());
+        let wire = |text: &str| Jid::parse(text).ok().and_then(|jid| to_wire(&jid).ok());
+        let chat = wire(&key.remote_jid).ok_or_else(gone)?;
+        let participant = key.participant.as_deref().and_then(wire);
+        let request = MediaReuploadRequest {
+            msg_id: &key.id,
+            chat_jid: &chat,
+            media_key: params.media_key.as_deref().ok_or_else(gone)?,
+            is_from_me: key.from_me,
+            participant: participant.as_ref(),
+        };
+        let reupload = client.media_reupload();
+        match self.while_connected(AGAIN, reupload.request(&request)).await {
+            Some(Ok(MediaRetryResult::Success { direct_path })) => Ok(direct_path),
+            None if self.context.over.is_cancelled() => Err(Error::NotConnected),
+            _ => Err(gone()),
+        }
+    }
+}
+
+fn is_gone(error: &anyhow::Error) -> bool {
+    let status = error.downcast_ref::<HttpStatusError>().map(|error| error.status);
+    status.is_some_and(|status| matches!(status, 404 | 410))
+}
+
+fn invalid(error: &media::Error) -> Error {
+    Error::Invalid { field: "message", reason: format!("has a file that {error}") }
+}
+
+fn refused(client: &Client, error: &anyhow::Error) -> Error {
+    let full = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    match full.map(media::Error::of_sink).find_map(|full| full) {
+        Some(error) => invalid(&error),
+        None if !client.is_connected() => Error::NotConnected,
+        None => Error::Refused(format!("the file could not be downloaded: {error}")),
+    }
+}
+
+/// Finds the file of a message.
+pub(super) fn describe(message: &str) -> Result<Described, Error> {
+    let none = || Error::Invalid { field: "message", reason: "has no file".to_owned() };
+    let value: Value = serde_json::from_str(message).map_err(|_| none())?;
+    let message: wa::Message = from_value(&value).map_err(|_| none())?;
+    described(message.get_base_message()).ok_or_else(none)
+}
+
+/// Takes the fields of `$part` that every kind of file has.
+macro_rules! described {
+    ($part:expr, $name:expr, $kind:ident, { $($field:ident: $value:expr),* $(,)? }) => {{
+        let part = $part;
+        let params = DownloadParams {
+            direct_path: part.direct_path.clone()?,
+            media_key: part.media_key.clone(),
+            file_sha256: part.file_sha256.clone().unwrap_or_default(),
+            file_enc_sha256: part.file_enc_sha256.clone(),
+            file_length: part.file_length.unwrap_or_default(),
+            media_type: MediaType::$kind,
+        };
+        let mimetype = part.mimetype.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
+        let opened = Opened {
+            media_type: $name.to_owned(),
+            mimetype,
+            $($field: $value,)*
+            ..nothing()
+        };
+        return Some(Described { params, opened });
+    }};
+}
+
+fn described(message: &wa::Message) -> Option<Described> {
+    if let Some(image) = message.image_message.as_option() {
+        described!(image, "imageMessage", Image, {
+            caption: image.caption.clone(), width: image.width, height: image.height,
+        });
+    }
+    for (field, name) in [(&message.video_message, "videoMessage"), (&message.ptv_message, "ptvMessage")] {
+        if let Some(video) = field.as_option() {
+            described!(video, name, Video, {
+                caption: video.caption.clone(), width: video.width, height: video.height,
+            });
+        }
+    }
+    if let Some(audio) = message.audio_message.as_option() {
+        described!(audio, "audioMessage", Audio, {});
+    }
+    if let Some(document) = message.document_message.as_option() {
+        described!(document, "documentMessage", Document, {
+            caption: document.caption.clone(), file_name: document.file_name.clone(),
+        });
+    }
+    let sticker = message.sticker_message.as_option()?;
+    described!(sticker, "stickerMessage", Sticker, { width: sticker.width, height: sticker.height });
+}
+
+fn nothing() -> Opened {
+    Opened {
+        media_type: String::new(),
+        mimetype: String::new(),
+        file_name: None,
+        caption: None,
+        width: None,
+        height: None,
+        file: media::File::new(Vec::new()),
+    }
+}
