@@ -313,7 +313,9 @@ impl Channel for Connection {
         Ok(self)
     }
 
-    fn low_level(&self) -> Result<&dyn LowLevel, Unsupported> {}
+    fn low_level(&self) -> Result<&dyn LowLevel, Unsupported> {
+        Ok(self)
+    }
 
     fn files(&self) -> Result<&dyn Files, Unsupported> {
         Ok(self)

@@ -29,6 +29,9 @@ pub async fn drain(context: Arc<Context>, mut blobs: mpsc::Receiver<Arc<Event>>)
     let over = context.over.clone();
     while let Some(Some(event)) = over.run_until_cancelled(blobs.recv()).await {
         let Event::HistorySync(blob) = &*event else { continue };
+        if !is_wanted(&context, blob) {
+            continue;
+        }
         let (Ok(_turn), Some(client)) = (context.histories.acquire().await, context.client()) else { return };
         if over.run_until_cancelled(record(&context, &client, blob)).await.is_none() {
             return;
@@ -45,9 +48,6 @@ fn is_wanted(context: &Context, blob: &LazyHistorySync) -> bool {
 }
 
 async fn record(context: &Context, client: &Client, blob: &LazyHistorySync) {
-    if !is_wanted(context, blob) {
-        return;
-    }
     let mut stream = blob.stream();
     let mut chats: Vec<Value> = Vec::new();
     loop {

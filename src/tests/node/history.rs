@@ -48,8 +48,11 @@ async fn a_history_is_recorded_once_and_in_little_memory() {
     assert!(first["key"]["id"].is_string() && first["messageTimestamp"].is_i64(), "{first}");
     told(&receiver, "chats.set", |body| body["data"][0]["remoteJid"].is_string()).await;
     told(&receiver, "contacts.set", |body| body["data"][0]["pushName"].is_string()).await;
-    let state = node.get("/instance/connectionState/acme").await;
-    assert_eq!(state["instance"]["historyProgress"], 100, "{state}");
+    eventually("all of it is said to be here", async || {
+        let state = node.get("/instance/connectionState/acme").await;
+        (state["instance"]["historyProgress"] == 100).then_some(())
+    })
+    .await;
 
     let chats = node.post("/chat/findChats/acme", json!({})).await;
     let chats = chats.as_array().unwrap();

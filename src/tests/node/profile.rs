@@ -14,6 +14,7 @@ const PNG: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /// Answers every request with the image, and says where it listens.
+#[expect(clippy::disallowed_methods, reason = "a server of the test's own")]
 async fn image_host() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/me.png", listener.local_addr().unwrap());
