@@ -10,8 +10,20 @@ use waggle::net::Method;
 use crate::support::{Node, contact, eventually, simulator};
 
 /// What only nodes or the proxy may ask, and what would take the instance or the node out of service:
-/// tested with clusters. A client follows the redirect of `/docs`.
-const ELSEWHERE: &[&str] = &["locate instance", "offer instances", "drain node", "move instance", "docs"];
+/// tested with clusters. A client follows the redirect of `/docs`. Sounds and films have tests of their own.
+const ELSEWHERE: &[&str] = &[
+    "locate instance",
+    "offer instances",
+    "drain node",
+    "move instance",
+    "docs",
+    "send audio",
+    "send round video",
+];
+
+/// A picture of one pixel.
+const PIXEL: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /// Method and path of every operation, by the name of its route.
 fn operations() -> BTreeMap<String, (Method, String)> {
@@ -71,9 +83,15 @@ async fn names(node: &Node, simulator: &Simulator) -> Vec<(&'static str, String)
     .await;
     let mine =
         node.send_text("acme", &alice.phone, "from us").await["key"]["id"].as_str().unwrap().to_owned();
-    let group = NewGroup { subject: "Friends".into(), members: vec![own.clone()], ..NewGroup::default() };
-    let group = simulator.handle().create_group(&alice.phone, group).unwrap().jid;
-    let invite = simulator.handle().group_invite(&alice.phone, &group, false).unwrap();
+    let picture = json!({"number": alice.phone, "mediatype": "image", "media": PIXEL});
+    let image = node.post("/message/sendMedia/acme", picture).await["key"]["id"].as_str().unwrap().to_owned();
+    let group = json!({"subject": "Friends", "participants": [alice.phone]});
+    let group = node.post("/group/create/acme", group).await["id"].as_str().unwrap().to_owned();
+    let other = NewGroup { subject: "Neighbours".into(), members: Vec::new(), description: None };
+    let other = simulator.handle().create_group(&alice.phone, other).unwrap().jid;
+    let invite = simulator.handle().group_invite(&alice.phone, &other, false).unwrap();
+    let label = json!({"action": "create", "name": "VIP", "labelId": "1"});
+    node.post("/label/handleLabel/acme", label).await;
     let this = node.get("/cluster/nodes").await;
     let this = this.pointer("/nodes/0/id").or(this.pointer("/0/id")).unwrap().as_str().unwrap().to_owned();
     vec![
@@ -83,6 +101,9 @@ async fn names(node: &Node, simulator: &Simulator) -> Vec<(&'static str, String)
         ("{message}", message),
         ("{mine}", mine),
         ("{group}", group),
+        ("{image}", image),
+        ("{label}", "1".to_owned()),
+        ("{call}", "9A3C5D7E1F".to_owned()),
         ("{invite}", invite),
         ("{instance}", "acme".to_owned()),
         ("{node}", this),

@@ -84,6 +84,7 @@ async fn the_profile_of_a_contact_is_read_and_its_changes_are_told() {
         websites: vec!["https://pizza.example".into()],
         address: None,
         categories: vec!["Restaurant".into()],
+        ..Business::default()
     };
     let change = ProfileChange { business: Some(business), ..ProfileChange::default() };
     simulator.handle().set_profile(&alice.phone, change).unwrap();
