@@ -82,6 +82,7 @@ async fn opened(simulator: &Simulator, who: &ContactInfo, sent: &Value) -> (Rece
 }
 
 /// A web server: a path to a status, headers and a body; `/slow` never ends.
+#[expect(clippy::disallowed_methods, reason = "a server of the test's own")]
 async fn serve(pages: Vec<(&'static str, &'static str, Vec<u8>)>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
