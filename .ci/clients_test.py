@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import unittest
 
 from evolutionapi.client import EvolutionClient
@@ -42,11 +43,13 @@ class Clients(unittest.TestCase):
 
     def test_the_document_is_kept_under_fuzzing(self):
         checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
-        command = ["schemathesis", "--config-file", "schemathesis.toml", "run", f"{self.url}/openapi.json"]
+        config = os.path.abspath("schemathesis.toml")
+        command = ["schemathesis", "--config-file", config, "run", f"{self.url}/openapi.json"]
         command += ["-H", f"apikey: {KEY}", "--checks", checks, "--phases", "examples,coverage,fuzzing"]
         command += ["--exclude-path-regex", NOT_FUZZED, "--max-time", str(FUZZING), "--no-color"]
         command += ["--generation-database", "none", "--continue-on-failure"]
-        done = subprocess.run(command, capture_output=True, text=True)
+        with tempfile.TemporaryDirectory() as notes:
+            done = subprocess.run(command, capture_output=True, text=True, cwd=notes)
         self.assertEqual(done.returncode, 0, done.stdout[-6000:] + done.stderr[-2000:])
         state = EvolutionClient(self.url, KEY).get("instance/connectionState/alice")
         self.assertEqual(state["instance"]["state"], "open", "and the instance is still connected")

@@ -91,6 +91,7 @@ impl webhook::Directory for Directory {
             url: options.url,
             headers: options.headers,
             by_events: options.by_events,
+            base64: options.base64,
             ..endpoint
         }))
     }

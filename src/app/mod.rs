@@ -2,6 +2,7 @@
 //! must not know what any of them does inside. To add a service: build it here, give it a token of
 //! the lifecycle's phase in which it stops, and hand its handle to those who need it.
 
+mod attach;
 mod cluster;
 mod directory;
 mod key;
@@ -117,7 +118,8 @@ pub async fn start(
         clock: Arc::new(move || now.now_ms()),
         random: Arc::new(rand::random::<f64>),
     };
-    let deliveries = webhook::Options { share, ..parts::webhooks(&config)? };
+    let attach = Some(attach::attach(&config, files.clone())?);
+    let deliveries = webhook::Options { share, attach, ..parts::webhooks(&config)? };
     let (deliveries, worker) = webhook::Service::new(deliveries, outside);
     if rabbitmq::nodes_deliver(&config) {
         database.writer().observe(worker.observer());

@@ -187,9 +187,7 @@ pub fn whatsapp_web(
         prekeys: config.instances.prekeys,
         egress: egress(config)?,
     };
-    // Addresses of media come from peers; only a simulated WhatsApp serves them on loopback.
-    let reach = if cfg!(feature = "simulator") { Egress::open() } else { Egress::public() };
-    let http = net::Client::new(net::Options { egress: reach, ..net::Options::default() })?;
+    let http = whatsapp_http()?;
     let main = tokio::runtime::Handle::current();
     let spawn = spawner(lifecycle, "whatsapp");
     // A page must not make a sender wait for long; the preview has a bound over all of it.
@@ -202,6 +200,13 @@ pub fn whatsapp_web(
     };
     let previews = Previews::new(net::Client::new(pages)?);
     Ok(whatsapp_web::Factory::new(options, store, (http, previews, files), main, spawn)?)
+}
+
+/// The client for WhatsApp's own hosts.
+pub fn whatsapp_http() -> anyhow::Result<net::Client> {
+    // Addresses of media come from peers; only a simulated WhatsApp serves them on loopback.
+    let egress = if cfg!(feature = "simulator") { Egress::open() } else { Egress::public() };
+    Ok(net::Client::new(net::Options { egress, ..net::Options::default() })?)
 }
 
 /// How files are handled.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 
+use super::attach::attach;
 use super::directory::stored;
 use super::{METRICS_UPKEEP, open_database, parts, rabbitmq};
 use crate::clock::{Clock, SystemClock};
@@ -82,7 +83,8 @@ pub fn consume(
     clock: &Arc<dyn Clock>,
     lifecycle: &mut Lifecycle,
 ) -> anyhow::Result<()> {
-    let options = webhook::Options { endpoint_ttl: ENDPOINT_TTL, ..parts::webhooks(config)? };
+    let attach = Some(attach(config, parts::media(config)?)?);
+    let options = webhook::Options { endpoint_ttl: ENDPOINT_TTL, attach, ..parts::webhooks(config)? };
     let now = Arc::clone(clock);
     let outside = webhook::Outside {
         post: Arc::new(parts::post(config)?),
@@ -128,6 +130,7 @@ impl Stored {
             url: options.url,
             headers: options.headers,
             by_events: options.by_events,
+            base64: options.base64,
             ..endpoint
         }))
     }

@@ -37,6 +37,12 @@ pub(super) const GROUP: Group = Group {
             "seconds",
             "how long a file may take to arrive from the address that a caller names",
         ),
+        Variable::number(
+            "WAGGLE_MEDIA_BASE64_MAX_BYTES",
+            "16777216",
+            "bytes",
+            "largest file that goes along with the event of its message, for webhooks that ask for base64",
+        ),
         Variable::text(
             "WAGGLE_FFMPEG",
             "ffmpeg",
@@ -59,6 +65,8 @@ pub struct Media {
     pub max_bytes: u64,
     /// How long a file may take to arrive from its address.
     pub fetch_timeout: Duration,
+    /// Largest file that goes along with an event, in bytes.
+    pub base64_max_bytes: u64,
     /// The program `ffmpeg`, with `ffprobe` beside it.
     pub ffmpeg: PathBuf,
     /// External audio converter.
@@ -125,6 +133,7 @@ impl Media {
             s3,
             max_bytes: reader.number("WAGGLE_MEDIA_MAX_BYTES", 1..=2 << 30),
             fetch_timeout: reader.seconds("WAGGLE_MEDIA_FETCH_TIMEOUT_SECONDS", 1..=3_600),
+            base64_max_bytes: reader.number("WAGGLE_MEDIA_BASE64_MAX_BYTES", 0..=256 << 20),
             ffmpeg: reader.string("WAGGLE_FFMPEG").into(),
             audio_converter: url.map(|url| AudioConverter { url, key }),
         }

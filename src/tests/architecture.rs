@@ -45,6 +45,7 @@ const EXEMPT: &[&str] = &[
     "lib.rs",
     "demo.rs",
     "app/mod.rs",
+    "app/attach.rs",
     "app/parts.rs",
     "app/cluster.rs",
     "app/directory.rs",

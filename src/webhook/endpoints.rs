@@ -21,6 +21,8 @@ pub struct Endpoint {
     pub headers: BTreeMap<String, String>,
     /// Append the event's name to the URL's path.
     pub by_events: bool,
+    /// Put files into the events of messages as base64.
+    pub base64: bool,
     /// The instance's name.
     pub instance: String,
     /// The account's address when it is known.

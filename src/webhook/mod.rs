@@ -3,6 +3,7 @@
 //! [`Directory`]). To add a header or a field of the body: `request`; a rule of retrying:
 //! `retry`, which is pure; a bound of the worker: `options` and the desk in `worker`.
 
+mod attach;
 pub mod dead_letters;
 mod endpoints;
 mod headers;
@@ -18,6 +19,7 @@ mod signature;
 mod table;
 mod worker;
 
+pub use attach::Attach;
 pub use endpoints::{Directory, Endpoint, Unavailable};
 pub use options::{Options, Random, Share};
 pub use post::{Post, PostError, Request, Response};

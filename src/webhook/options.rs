@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Letterhead, Retry};
+use super::{Attach, Letterhead, Retry};
 use crate::domain::InstanceId;
 
 /// Which instances this worker delivers for. Asked often; must not block.
@@ -49,6 +49,8 @@ pub struct Options {
     pub letterhead: Letterhead,
     /// Which instances this worker delivers for.
     pub share: Share,
+    /// Gets the files of messages, for endpoints that want them along.
+    pub attach: Option<Arc<dyn Attach>>,
 }
 
 impl Default for Options {
@@ -70,6 +72,7 @@ impl Default for Options {
             retry: Retry::default(),
             letterhead: Letterhead::default(),
             share: Arc::new(|_| true),
+            attach: None,
         }
     }
 }

@@ -1,22 +1,26 @@
 //! Files of messages: downloaded and decrypted to disk, piece by piece.
 
 use std::io::{self, Seek, SeekFrom, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use wacore::download::{DownloadWriter, MediaType};
-use wacore::media_retry::MediaRetryResult;
+use tokio::runtime::Handle;
+use wacore::download::{DownloadWriter, MediaHost, MediaRoute, MediaType};
+use wacore::net::HttpClient;
 use wacore::proto_helpers::MessageExt as _;
 use waproto::whatsapp as wa;
 use whatsapp_rust::Client;
-use whatsapp_rust::download::DownloadParams;
-use whatsapp_rust::features::MediaReuploadRequest;
+use whatsapp_rust::download::{DownloadParams, MediaDownloader};
+use whatsapp_rust::features::{MediaRetryResult, MediaReuploadRequest};
 use whatsapp_rust::http::HttpStatusError;
 
 use super::address::to_wire;
 use super::connection::Connection;
+use super::http_client::WhatsAppHttp;
 use super::json::from_value;
+use super::runtime::MainRuntime;
 use crate::channel::{Error, Files, Opened};
 use crate::domain::{Jid, MessageKey};
 use crate::media::{self, Sink};
@@ -28,13 +32,15 @@ const DOWNLOAD: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_secs(30);
 
 /// A file as its message describes it.
-pub(super) struct Described {
-    pub(super) params: DownloadParams,
-    pub(super) opened: Opened,
+struct Described {
+    params: DownloadParams,
+    opened: Opened,
+    /// The host that it was uploaded to.
+    host: Option<String>,
 }
 
 /// Takes the plaintext. The library empties it before every attempt, and rewinds it at the end.
-pub(super) struct Target(pub(super) Sink);
+struct Target(Sink);
 
 impl Write for Target {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -67,7 +73,7 @@ impl DownloadWriter for Target {
 impl Files for Connection {
     async fn open(&self, key: &MessageKey, message: &str) -> Result<Opened, Error> {
         let client = self.client()?;
-        let Described { mut params, mut opened } = describe(message)?;
+        let Described { mut params, mut opened, .. } = describe(message)?;
         let limit = self.context.files.max_bytes();
         if params.file_length > limit {
             return Err(invalid(&media::Error::TooLarge(limit)));
@@ -140,7 +146,7 @@ fn refused(client: &Client, error: &anyhow::Error) -> Error {
 }
 
 /// Finds the file of a message.
-pub(super) fn describe(message: &str) -> Result<Described, Error> {
+fn describe(message: &str) -> Result<Described, Error> {
     let none = || Error::Invalid { field: "message", reason: "has no file".to_owned() };
     let value: Value = serde_json::from_str(message).map_err(|_| none())?;
     let message: wa::Message = from_value(&value).map_err(|_| none())?;
@@ -166,7 +172,7 @@ macro_rules! described {
             $($field: $value,)*
             ..nothing()
         };
-        return Some(Described { params, opened });
+        return Some(Described { params, opened, host: part.url.as_deref().and_then(host) });
     }};
 }
 
@@ -204,5 +210,52 @@ fn nothing() -> Opened {
         width: None,
         height: None,
         file: media::File::new(Vec::new()),
+    }
+}
+
+/// Where a file is, when that is WhatsApp's: what a message says is a stranger's word.
+fn host(url: &str) -> Option<String> {
+    let url = net::Url::parse(url).ok()?;
+    let host = url.host_str()?;
+    let simulated = cfg!(feature = "simulator") && host == "127.0.0.1";
+    let known = simulated || host.ends_with(".whatsapp.net");
+    known.then(|| url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+/// Gets files without a connection of the account: whoever has a message can read its file.
+pub struct Downloads {
+    http: Arc<dyn HttpClient>,
+    main: Handle,
+    files: media::Handle,
+}
+
+impl Downloads {
+    /// Takes the client for WhatsApp's hosts and the main runtime.
+    #[must_use]
+    pub fn new(http: net::Client, main: Handle, files: media::Handle) -> Self {
+        Self { http: WhatsAppHttp::new(http, main.clone()).shared(), main, files }
+    }
+
+    /// The file of a message, whose content is JSON text in the form of the API; `None` when it has
+    /// none, or it is larger than `limit` bytes or cannot be had.
+    pub async fn open(&self, message: &str, limit: u64) -> Option<media::File> {
+        let Described { params, host, .. } = describe(message).ok()?;
+        if params.file_length > limit {
+            return None;
+        }
+        let mut route = MediaRoute::default_hosts();
+        route.hosts.splice(0..0, host.map(MediaHost::new));
+        let runtime = Arc::new(MainRuntime::new(self.main.clone()));
+        let downloader = MediaDownloader::new(Arc::clone(&self.http), runtime, route);
+        let target = Target(self.files.sink_of(limit));
+        let downloading = downloader.download_to_writer(&params, target);
+        match tokio::time::timeout(DOWNLOAD, downloading).await {
+            Ok(Ok(Target(sink))) => sink.finish().ok(),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a file could not be downloaded");
+                None
+            }
+            Err(_) => None,
+        }
     }
 }

@@ -36,6 +36,7 @@ mod version;
 mod votes;
 
 pub use factory::{Factory, INTEGRATION, Options};
+pub use files::Downloads;
 
 use super::{Error, Unsupported};
 

@@ -77,11 +77,15 @@ mod tests {
     use super::CASES;
     use crate::http::routes::TABLE;
 
+    /// Routes of the contract that WhatsApp Web has no success for.
+    const NEVER: &[&str] = &["send template", "offer call", "low-level decryption"];
+
     #[test]
     fn every_route_has_a_case_of_success_and_every_case_a_route() {
         assert!(!CASES.is_empty(), "cases.json cannot be read");
         let lonely = TABLE.iter().filter(|route| {
-            !CASES.iter().any(|case| case.route == route.name && case.status == route.success)
+            let succeeds = |status: u16| status == route.success || NEVER.contains(&route.name);
+            !CASES.iter().any(|case| case.route == route.name && succeeds(case.status))
         });
         let lonely: Vec<_> = lonely.map(|route| route.name).collect();
         assert!(lonely.is_empty(), "no case of success: {lonely:?}");

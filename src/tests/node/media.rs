@@ -10,10 +10,11 @@ use image::{Frame, ImageFormat, Rgba, RgbaImage};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use wa_sim::receiver::Receiver;
 use wa_sim::{Compose, ContactInfo, Received, Simulator};
 use waggle::net::Method;
 
-use crate::support::{Node, contact, eventually, simulator};
+use crate::support::{Node, contact, eventually, simulator, told};
 
 /// A picture of one colour.
 fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
@@ -509,4 +510,35 @@ async fn the_file_of_a_message_can_be_had_also_when_it_has_to_be_uploaded_again(
         let (status, answer) = node.call(Method::POST, path, body).await;
         assert!(status == 400 && answer.to_string().contains(told), "{told}: {status} {answer}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_asks_for_base64_gets_the_file_and_nothing_on_record_grows() {
+    let simulator = simulator().await;
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start_with(&simulator, &[("WAGGLE_MEDIA_BASE64_MAX_BYTES", "1000")]).await;
+    let phone = node.pair("acme", &simulator, None).await;
+    let webhook = json!({"webhook": {"url": receiver.url("acme"), "enabled": true, "base64": true}});
+    node.post("/webhook/set/acme", webhook).await;
+    let alice = contact(&simulator, "Alice");
+    let png = picture(30, 20, ImageFormat::Png);
+    let image = json!({"kind": "image", "file": {"data": text(&png), "mimetype": "image/png"}});
+    let id = sends(&simulator, &alice, &phone, image).await;
+    let of = |id: String| move |body: &Value| body["data"]["key"]["id"] == id.as_str();
+    let event = told(&receiver, "messages.upsert", of(id.clone())).await;
+    assert_eq!(event["data"]["message"]["base64"], text(&png));
+    assert!(event["data"]["message"]["imageMessage"]["mediaKey"].is_string(), "{event}");
+    let stored = node.messages("acme", json!({"where": {"key": {"id": id}}})).await;
+    assert!(stored[0]["message"].get("base64").is_none(), "{stored:?}");
+
+    // Too large to go along, or gone: the event comes without it.
+    let large = sends(&simulator, &alice, &phone, json!({"kind": "document", "file": {"size": 1001}})).await;
+    let event = told(&receiver, "messages.upsert", of(large)).await;
+    assert!(event["data"]["message"].get("base64").is_none(), "{event}");
+
+    let sent = json!({"number": alice.phone, "mediatype": "image", "media": text(&png)});
+    let sent = node.post("/message/sendMedia/acme", sent).await;
+    let id = sent["key"]["id"].as_str().unwrap().to_owned();
+    let event = told(&receiver, "send.message", of(id)).await;
+    assert_eq!(event["data"]["message"]["base64"], text(&png));
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
 
 use super::Outside;
 use super::key::{Job, Key, Origin};
@@ -12,7 +13,8 @@ use crate::db::{Clock, Failure, OutboxRow};
 use crate::webhook::endpoints::{Endpoint, Endpoints};
 use crate::webhook::metrics::{self, Outcome};
 use crate::webhook::{
-    Decision, Letterhead, Options, Post, PostError, Random, Response, Retry, request, retry_after,
+    Attach, Decision, Letterhead, Options, Post, PostError, Random, Response, Retry, attach, request,
+    retry_after,
 };
 
 /// What all attempts share.
@@ -26,6 +28,9 @@ pub(super) struct Sender {
     pub(super) timeout: Duration,
     /// Milliseconds.
     pub(super) retention: i64,
+    attach: Option<Arc<dyn Attach>>,
+    /// Files that are in memory at once.
+    attached: Semaphore,
 }
 
 /// How an attempt ended.
@@ -56,6 +61,12 @@ pub(super) enum Verdict {
 /// How long to wait when the endpoint is not known now, in milliseconds.
 const PAUSE: i64 = 1_000;
 
+/// Files that are in memory at once, each on its way to an endpoint.
+const ATTACHED: usize = 8;
+
+/// How long a delivery waits for the files of others.
+const TURN: Duration = Duration::from_secs(10);
+
 /// Longest error text on record, in characters.
 const TEXT: usize = 200;
 
@@ -70,6 +81,8 @@ impl Sender {
             letterhead: options.letterhead.clone(),
             timeout: options.timeout,
             retention: i64::try_from(options.retention.as_millis()).unwrap_or(i64::MAX),
+            attach: options.attach.clone(),
+            attached: Semaphore::new(ATTACHED),
         }
     }
 
@@ -103,8 +116,24 @@ impl Sender {
         (self.clock)().saturating_sub(row.event.time) > self.retention
     }
 
+    /// The event with its file, for an endpoint that wants it. Nobody waits long for the files of
+    /// others: then the event goes without.
+    async fn with_file(
+        &self,
+        row: &OutboxRow,
+        endpoint: &Endpoint,
+    ) -> Option<(SemaphorePermit<'_>, OutboxRow)> {
+        let attach = self.attach.as_deref().filter(|_| attach::is_wanted(row, endpoint))?;
+        let turn = timeout(TURN, self.attached.acquire()).await.ok()?.ok()?;
+        let with_file = attach::attached(row, attach).await?;
+        Some((turn, with_file))
+    }
+
     async fn send(&self, job: &Job, endpoint: &Endpoint, origin: &str) -> (Verdict, Health) {
-        let request = match self.letterhead.request(&job.row, endpoint, (self.clock)()) {
+        // The turn is held until the answer is there: so long the file is in memory.
+        let (_turn, with_file) = self.with_file(&job.row, endpoint).await.unzip();
+        let row = with_file.as_ref().unwrap_or(&job.row);
+        let request = match self.letterhead.request(row, endpoint, (self.clock)()) {
             Ok(request) => request,
             Err(error) => return self.refuse(job, origin, error.to_string()),
         };
