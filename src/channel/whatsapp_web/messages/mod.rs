@@ -12,6 +12,7 @@ mod reaction;
 mod status;
 mod text;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -130,11 +131,11 @@ impl Messages for Connection {
             }
             Payload::Edit { original, content } => {
                 let edit = client.edit_message(to, original, (**content).clone());
-                self.answer(self.context.barrier.sending(edit)).await.map(drop)
+                self.carried(client, edit).await.map(drop)
             }
             Payload::Delete { original, revoke } => {
                 let revocation = client.revoke_message(to, original, revoke.clone());
-                self.answer(self.context.barrier.sending(revocation)).await
+                self.carried(client, revocation).await
             }
         }
     }
@@ -160,11 +161,24 @@ fn failed(client: &Client, error: &SendError) -> Error {
     match error {
         SendError::NotLoggedIn | SendError::Client(_) => Error::NotConnected,
         _ if !client.is_connected() => Error::NotConnected,
+        SendError::InvalidRequest(reason) => {
+            Error::Invalid { field: "key", reason: format!("cannot be sent: {reason}") }
+        }
         other => Error::Protocol(other.to_string()),
     }
 }
 
 impl Connection {
+    /// A change of a message, as far as its stanza has left.
+    async fn carried<T>(
+        &self,
+        client: &Client,
+        change: impl Future<Output = Result<T, SendError>>,
+    ) -> Result<T, Error> {
+        let left = async { Ok::<_, Infallible>(self.context.barrier.sending(change).await) };
+        self.answer(left).await?.map_err(|error| failed(client, &error))
+    }
+
     /// Sends under our own id and waits for WhatsApp's acknowledgement.
     async fn send(
         &self,
