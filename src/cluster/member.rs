@@ -109,6 +109,7 @@ impl Member {
             tracing::info!("Redis answers again");
         }
         self.reached = sent;
+        let view = view.remembering(&self.shown.borrow());
         for state in NodeState::ALL {
             let nodes = view.of(&self.options.me.client_name).filter(|node| node.state == state).count();
             gauge!(CLUSTER_NODES, STATE => state.as_str()).set(nodes as f64);

@@ -90,6 +90,20 @@ impl View {
         self.nodes.iter().filter(move |node| node.me.client_name == client_name)
     }
 
+    /// This view, with whom another one knew: as long as absence proves nothing, as after Redis was
+    /// emptied, requests still find the nodes that have not shown themselves again.
+    #[must_use]
+    pub fn remembering(mut self, known: &Self) -> Self {
+        if !self.settled {
+            let missing =
+                known.nodes.iter().filter(|node| self.node(&node.me.client_name, &node.me.id).is_none());
+            let missing: Vec<Node> = missing.cloned().collect();
+            self.nodes.extend(missing);
+            self.nodes.sort_by(|one, other| one.me.id.0.cmp(&other.me.id.0));
+        }
+        self
+    }
+
     /// Whether two views place every instance alike.
     #[must_use]
     pub fn same_placement(&self, other: &Self) -> bool {
@@ -97,5 +111,29 @@ impl View {
             view.nodes.iter().map(|node| (node.me.clone(), node.state)).collect()
         };
         self.settled == other.settled && shape(self) == shape(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(ids: &[&str], settled: bool) -> View {
+        let me = |id: &&str| Me {
+            id: NodeId((*id).to_owned()),
+            client_name: "a".to_owned(),
+            url: format!("http://{id}"),
+            weight: 1,
+        };
+        let node = |id: &&str| Node { me: me(id), state: NodeState::Active, age: Duration::ZERO };
+        View { nodes: ids.iter().map(node).collect(), settled }
+    }
+
+    #[test]
+    fn who_is_missing_is_remembered_until_absence_proves_death() {
+        let known = view(&["one", "two"], true);
+        assert_eq!(view(&["one"], false).remembering(&known), view(&["one", "two"], false));
+        assert_eq!(view(&["two", "zwei"], false).remembering(&known), view(&["one", "two", "zwei"], false));
+        assert_eq!(view(&["one"], true).remembering(&known), view(&["one"], true));
     }
 }
