@@ -217,7 +217,10 @@ impl Runner {
                 Some(Input::Opened)
             }
             Signal::History { progress } => {
-                self.handle.0.view.send_modify(|view| view.history_progress = Some(progress));
+                // Its parts come in any order.
+                self.handle.0.view.send_modify(|view| {
+                    view.history_progress = view.history_progress.max(Some(progress));
+                });
                 None
             }
             Signal::Profile { name, picture } => {
