@@ -14,12 +14,13 @@ use whatsapp_rust::Client;
 
 use super::address::{self, Shown};
 use super::connection::Context;
+use super::hook;
 use super::inbound::{content, context_of, source};
 use crate::channel::Signal;
 use crate::domain::address::JidKind;
 use crate::domain::message::present;
 use crate::domain::{EventKind, MessageKey, MessageStatus, StoredMessage};
-use crate::events::{ChatState, Unread, Write};
+use crate::events::{self, ChatState, Unread, Write};
 
 /// Messages, chats or contacts of one transaction.
 const BATCH: usize = 200;
@@ -84,12 +85,13 @@ async fn record(context: &Context, client: &Client, blob: &LazyHistorySync) {
 
 /// Whether it was recorded; otherwise the connection is as good as over.
 async fn commit(context: &Context, writes: Vec<Write>) -> bool {
-    match context.seat.journal.commit(writes).await {
-        Ok(_) => true,
-        Err(crate::events::Error::Fenced) => {
+    match hook::commit(context, writes).await {
+        Ok(()) => true,
+        Err(events::Error::Fenced) => {
             context.fenced();
             false
         }
+        Err(events::Error::Unavailable(_)) => false,
         Err(error) => {
             tracing::error!(instance = %context.seat.name, %error, "a part of the history could not be recorded");
             true

@@ -33,7 +33,7 @@ impl InboundDurabilityHook for Hook {
         if writes.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.commit(writes).await {
+        if let Err(error) = commit(&self.0, writes).await {
             if matches!(error, events::Error::Fenced) {
                 self.0.fenced();
             }
@@ -48,24 +48,27 @@ impl InboundDurabilityHook for Hook {
     }
 }
 
-impl Hook {
-    /// Waits for a database that is away for as long as the connection lasts: WhatsApp repeats what
-    /// was not acknowledged only to the next connection.
-    async fn commit(&self, writes: Vec<Write>) -> Result<(), events::Error> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            match self.0.seat.journal.commit(writes.clone()).await {
-                Err(events::Error::Unavailable(error)) => {
-                    if self.0.over.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                        return Err(events::Error::Unavailable(error));
-                    }
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+/// Records what WhatsApp will not tell again on this connection: waits for a database that is away for
+/// as long as the connection lasts.
+///
+/// # Errors
+/// Those of the journal; [`events::Error::Unavailable`] only when the connection is over.
+pub(super) async fn commit(context: &Context, writes: Vec<Write>) -> Result<(), events::Error> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match context.seat.journal.commit(writes.clone()).await {
+            Err(events::Error::Unavailable(error)) => {
+                if context.over.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                    return Err(events::Error::Unavailable(error));
                 }
-                committed => return committed.map(drop),
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
+            committed => return committed.map(drop),
         }
     }
+}
 
+impl Hook {
     fn is_to_be_read(&self, message: &InboundMessage) -> bool {
         let source = &message.info.source;
         let settings = self.0.seat.settings.borrow();
