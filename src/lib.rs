@@ -2,6 +2,7 @@
 #![recursion_limit = "512"]
 
 pub mod app;
+pub mod archive;
 pub mod auth;
 pub mod channel;
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod media;
 pub mod net;
+pub mod objects;
 pub mod redis_link;
 pub mod session;
 pub mod telemetry;

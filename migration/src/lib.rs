@@ -20,6 +20,8 @@ mod m20261121_000006_cluster;
 mod m20261121_000007_search;
 mod m20261121_000008_group_metadata;
 mod m20261121_000009_labels;
+mod m20261121_000010_media;
+mod m20261121_000011_lookup_and_history;
 
 /// Every change of the schema, oldest first.
 pub struct Migrator;
@@ -37,6 +39,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000009_labels::Migration),
             Box::new(m20261121_000008_group_metadata::Migration),
             Box::new(m20261121_000007_search::Migration),
+            Box::new(m20261121_000010_media::Migration),
+            Box::new(m20261121_000011_lookup_and_history::Migration),
         ]
     }
 }

@@ -5,6 +5,7 @@
 mod attach;
 mod cluster;
 mod directory;
+mod files;
 mod key;
 mod orphans;
 mod parts;
@@ -62,13 +63,15 @@ pub async fn start(
 
     // The worker asks the registry where events go, and the registry tells it when that changes.
     let worker_cell: Arc<OnceLock<webhook::Handle>> = Arc::default();
+    let files = parts::media(&config)?;
+    let kept = files::store(&config, &files)?.zip(files::keeper(&config, &key));
     let global = config.webhook.global.as_ref();
     let global = Arc::new(GlobalSinks {
         webhook: global.map(parts::global_events).unwrap_or_default(),
         rabbitmq: rabbitmq::global_events(&config),
+        keeper: kept.as_ref().map(|(_, keeper)| Arc::clone(keeper)),
     });
     let lease = cluster::lease(&config);
-    let files = parts::media(&config)?;
     let factory = parts::whatsapp_web(&config, &database, &clock, &handle, files.clone())?;
     let deps = Deps {
         database: database.clone(),
@@ -118,7 +121,7 @@ pub async fn start(
         clock: Arc::new(move || now.now_ms()),
         random: Arc::new(rand::random::<f64>),
     };
-    let attach = Some(attach::attach(&config, files.clone())?);
+    let attach = Some(attach::attach(&config, &files)?);
     let deliveries = webhook::Options { share, attach, ..parts::webhooks(&config)? };
     let (deliveries, worker) = webhook::Service::new(deliveries, outside);
     if rabbitmq::nodes_deliver(&config) {
@@ -137,6 +140,12 @@ pub async fn start(
         reporter
     });
 
+    if let Some((store, keeper)) = &kept {
+        let with = (Arc::clone(keeper), store.clone(), &files);
+        let service = files::service(&config, with, (&registry, &database), &clock, &handle)?;
+        handle.spawn_critical("files", service.run(handle.soft()));
+    }
+
     let draining = Arc::new(AtomicBool::new(false));
     let render = exporter.clone();
     let state = parts::http_state(
@@ -146,7 +155,7 @@ pub async fn start(
         &clock,
         render,
         (&handle, Arc::clone(&draining)),
-        (failures, files),
+        (failures, files, kept.map(|(store, keeper)| http::Files { keeper, store })),
     );
     let served = http::serve(listener, &parts::http(&config), Arc::new(state));
     let (server, stop) = served.context("the HTTP server could not start")?;

@@ -14,8 +14,9 @@ use crate::channel::whatsapp_web;
 use crate::clock::Clock;
 use crate::config::database::{Provider, Synchronous};
 use crate::config::egress::Rule;
+use crate::config::objects::Objects;
 use crate::config::proxy::Protocol;
-use crate::config::session::{Durability, Objects, Store as Place};
+use crate::config::session::{Durability, Store as Place};
 use crate::config::webhook::{Delivery, Global};
 use crate::config::{self, Config, Secret};
 use crate::db::{self, Database};
@@ -72,6 +73,7 @@ pub fn database(config: &Config) -> anyhow::Result<db::Options> {
         batch: section.commit_batch,
         queue: WRITER_QUEUE,
         keep_deleted: if config.webhook.delivery == Delivery::Node { Duration::ZERO } else { KEEP_DELETED },
+        keeps_media: config.media.store.is_some(),
         url,
     })
 }
@@ -86,7 +88,7 @@ fn sqlite_file(config: &Config) -> PathBuf {
     named.unwrap_or_else(|| config.node.data_dir.join("waggle.db"))
 }
 
-fn proxy(section: Option<&config::Proxy>) -> anyhow::Result<Option<Proxy>> {
+pub fn proxy(section: Option<&config::Proxy>) -> anyhow::Result<Option<Proxy>> {
     let Some(section) = section else { return Ok(None) };
     let (username, password) = (section.username.as_deref(), section.password.as_ref().map(Secret::expose));
     let protocol = match section.protocol {
@@ -300,7 +302,7 @@ pub fn http_state(
     clock: &Arc<dyn Clock>,
     exporter: Option<Exporter>,
     (lifecycle, draining): (&lifecycle::Handle, Arc<AtomicBool>),
-    (failures, files): (Option<webhook::Reporter>, media::Handle),
+    (failures, media, files): (Option<webhook::Reporter>, media::Handle, Option<http::Files>),
 ) -> http::State {
     let version = config.whatsapp.version.map(|(a, b, c)| format!("{a}.{b}.{c}"));
     http::State {
@@ -312,7 +314,8 @@ pub fn http_state(
         expose_tokens: config.auth.expose_in_fetch_instances,
         rates: Rates::new(config.limits.rate),
         known: http::Known::default(),
-        media: files,
+        media,
+        files,
         failures,
         server: config.server.clone(),
         metrics: config.metrics.clone(),

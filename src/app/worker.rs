@@ -83,7 +83,7 @@ pub fn consume(
     clock: &Arc<dyn Clock>,
     lifecycle: &mut Lifecycle,
 ) -> anyhow::Result<()> {
-    let attach = Some(attach(config, parts::media(config)?)?);
+    let attach = Some(attach(config, &parts::media(config)?)?);
     let options = webhook::Options { endpoint_ttl: ENDPOINT_TTL, attach, ..parts::webhooks(config)? };
     let now = Arc::clone(clock);
     let outside = webhook::Outside {

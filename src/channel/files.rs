@@ -28,6 +28,9 @@ pub struct Opened {
 /// Getting the files of messages.
 #[async_trait]
 pub trait Files: Send + Sync {
+    /// Makes files ready for the account: it fetches them by the account's way out.
+    fn handle(&self) -> &media::Handle;
+
     /// Downloads and decrypts the file of a message, whose content is JSON text in the form of the
     /// API. When WhatsApp's host has it no more, the sender's phone is asked to upload it again.
     ///

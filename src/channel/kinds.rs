@@ -1,6 +1,8 @@
-//! What messages without a file are made of.
+//! What messages are made of that are no file.
 
 use std::fmt::Write as _;
+
+use crate::media::Ready;
 
 /// A contact card.
 #[derive(Clone, Debug)]
@@ -68,6 +70,8 @@ pub struct Row {
 /// A text with buttons.
 #[derive(Clone, Debug)]
 pub struct Buttons {
+    /// Above everything.
+    pub picture: Option<Ready>,
     /// Above the text.
     pub title: String,
     /// The text.

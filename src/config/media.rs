@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::parse;
+use super::objects::{Account, Objects};
 use super::reader::Reader;
 use super::secret::Secret;
 use super::variable::{Group, Variable};
@@ -19,12 +19,29 @@ pub(super) const GROUP: Group = Group {
         Variable::number("S3_PORT", "9000", "port", "port"),
         Variable::flag("S3_USE_SSL", "false", "speaks TLS"),
         Variable::text("S3_REGION", "", "region"),
+        Variable::ignored("S3_SKIP_POLICY", "the bucket's policy is left alone: no file is public"),
         Variable::flag(
-            "S3_SKIP_POLICY",
+            "S3_SAVE_VIDEO",
             "false",
-            "does not set a bucket policy, which some providers refuse",
+            "stores video too, where an instance does not say otherwise",
         ),
-        Variable::flag("S3_SAVE_VIDEO", "false", "stores video too"),
+        Variable::text(
+            "WAGGLE_MEDIA_FOLDER",
+            "",
+            "stores media in this folder instead, which all nodes share",
+        ),
+        Variable::number(
+            "WAGGLE_MEDIA_RETENTION_DAYS",
+            "0",
+            "days",
+            "how long files are kept, where an instance does not say otherwise; 0 is as long as the instance",
+        ),
+        Variable::number(
+            "WAGGLE_MEDIA_LINK_DAYS",
+            "7",
+            "days",
+            "how long a mediaUrl works; 0 is as long as the file is kept",
+        ),
         Variable::number(
             "WAGGLE_MEDIA_MAX_BYTES",
             "104857600",
@@ -59,8 +76,14 @@ pub(super) const GROUP: Group = Group {
 pub struct Media {
     /// An account of an object store, as far as it is set; sessions may be there too.
     pub account: Account,
-    /// Where media is stored, when enabled.
-    pub s3: Option<S3>,
+    /// Where media is stored, when it is.
+    pub store: Option<Objects>,
+    /// Whether video is stored too.
+    pub save_video: bool,
+    /// How long files are kept; `None` is as long as the instance.
+    pub retention: Option<Duration>,
+    /// How long the link to a file works; `None` is as long as the file is kept.
+    pub link_lifetime: Option<Duration>,
     /// Largest file, in bytes.
     pub max_bytes: u64,
     /// How long a file may take to arrive from its address.
@@ -73,46 +96,6 @@ pub struct Media {
     pub audio_converter: Option<AudioConverter>,
 }
 
-/// An account of an object store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// Access key.
-    pub access_key: Option<String>,
-    /// Secret key.
-    pub secret_key: Option<Secret>,
-    /// Host, without scheme.
-    pub endpoint: Option<String>,
-    /// Port.
-    pub port: u16,
-    /// Speak TLS.
-    pub tls: bool,
-    /// Region.
-    pub region: Option<String>,
-}
-
-/// An S3 bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct S3 {
-    /// Access key.
-    pub access_key: String,
-    /// Secret key.
-    pub secret_key: Secret,
-    /// Host, without scheme.
-    pub endpoint: String,
-    /// Bucket.
-    pub bucket: String,
-    /// Port.
-    pub port: u16,
-    /// Speak TLS.
-    pub tls: bool,
-    /// Region.
-    pub region: Option<String>,
-    /// Leave the bucket's policy alone.
-    pub skip_policy: bool,
-    /// Store video too.
-    pub save_video: bool,
-}
-
 /// An external audio converter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudioConverter {
@@ -122,15 +105,21 @@ pub struct AudioConverter {
     pub key: Option<Secret>,
 }
 
+/// What the names of files begin with in a bucket, which may have other things.
+const PREFIX: &str = "waggle";
+
 impl Media {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let key = reader.secret("API_AUDIO_CONVERTER_KEY");
         let url = reader.http_url("API_AUDIO_CONVERTER");
         let account = Account::read(reader);
-        let s3 = S3::read(reader, &account);
+        let store = store(reader, &account);
         Self {
             account,
-            s3,
+            store,
+            save_video: reader.flag("S3_SAVE_VIDEO"),
+            retention: days(reader, "WAGGLE_MEDIA_RETENTION_DAYS"),
+            link_lifetime: days(reader, "WAGGLE_MEDIA_LINK_DAYS"),
             max_bytes: reader.number("WAGGLE_MEDIA_MAX_BYTES", 1..=2 << 30),
             fetch_timeout: reader.seconds("WAGGLE_MEDIA_FETCH_TIMEOUT_SECONDS", 1..=3_600),
             base64_max_bytes: reader.number("WAGGLE_MEDIA_BASE64_MAX_BYTES", 0..=256 << 20),
@@ -140,44 +129,26 @@ impl Media {
     }
 }
 
-impl Account {
-    fn read(reader: &mut Reader<'_>) -> Self {
-        Self {
-            access_key: reader.text("S3_ACCESS_KEY"),
-            secret_key: reader.secret("S3_SECRET_KEY"),
-            endpoint: reader.parse("S3_ENDPOINT", host),
-            port: reader.number("S3_PORT", 1..=u16::MAX),
-            tls: reader.flag("S3_USE_SSL"),
-            region: reader.text("S3_REGION"),
-        }
+/// The bucket or the folder, when there is one.
+fn store(reader: &mut Reader<'_>, account: &Account) -> Option<Objects> {
+    let enabled = reader.flag("S3_ENABLED");
+    let (name, folder) = (reader.text("S3_BUCKET"), reader.text("WAGGLE_MEDIA_FOLDER"));
+    reader.ignore("S3_SKIP_POLICY");
+    if !enabled {
+        return folder.map(|folder| Objects::Folder(folder.into()));
     }
+    let why = "S3_ENABLED=true needs it";
+    if folder.is_some() {
+        reader.refuse("WAGGLE_MEDIA_FOLDER", "S3_ENABLED=true stores media already");
+    }
+    reader.require("S3_ENDPOINT", &account.endpoint, why);
+    reader.require("S3_BUCKET", &name, why);
+    account.bucket(reader, why, name.unwrap_or_default(), PREFIX.to_owned()).map(Objects::Bucket)
 }
 
-impl S3 {
-    fn read(reader: &mut Reader<'_>, account: &Account) -> Option<Self> {
-        let enabled = reader.flag("S3_ENABLED");
-        let bucket = reader.text("S3_BUCKET");
-        let skip_policy = reader.flag("S3_SKIP_POLICY");
-        let save_video = reader.flag("S3_SAVE_VIDEO");
-        let Account { access_key, secret_key, endpoint, port, tls, region } = account.clone();
-        if enabled {
-            let why = "S3_ENABLED=true needs it";
-            reader.require("S3_ACCESS_KEY", &access_key, why);
-            reader.require("S3_SECRET_KEY", &secret_key, why);
-            reader.require("S3_ENDPOINT", &endpoint, why);
-            reader.require("S3_BUCKET", &bucket, why);
-        }
-        let (access_key, secret_key) = (access_key?, secret_key?);
-        let (endpoint, bucket) = (endpoint?, bucket?);
-        let s3 =
-            Self { access_key, secret_key, endpoint, bucket, port, tls, region, skip_policy, save_video };
-        enabled.then_some(s3)
-    }
-}
-
-fn host(value: &str) -> Result<String, String> {
-    match parse::url(&format!("http://{value}"), &["http"]) {
-        Ok(_) if !value.contains(['/', ':', '@']) => Ok(value.to_owned()),
-        _ => Err("a host name without scheme, port and path".to_owned()),
+fn days(reader: &mut Reader<'_>, name: &'static str) -> Option<Duration> {
+    match reader.number(name, 0..=36_500_u32) {
+        0 => None,
+        days => Some(Duration::from_hours(24) * days),
     }
 }

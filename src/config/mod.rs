@@ -24,6 +24,7 @@ pub mod media;
 pub mod metrics;
 pub mod nats;
 pub mod node;
+pub mod objects;
 pub mod outbox;
 mod parse;
 pub mod proxy;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::media::Account;
+use super::objects::{Account, Objects};
 use super::parse;
 use super::reader::Reader;
-use super::secret::{Secret, SecretBytes};
+use super::secret::SecretBytes;
 use super::variable::{Group, Variable};
 
 pub(super) const GROUP: Group = Group {
@@ -57,32 +57,6 @@ pub enum Store {
     Object,
     /// This process; for tests.
     Memory,
-}
-
-/// Where objects are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Objects {
-    /// Files below a folder.
-    Folder(PathBuf),
-    /// S3, or what speaks its protocol.
-    Bucket(Bucket),
-}
-
-/// A bucket of S3.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bucket {
-    /// Its name.
-    pub name: String,
-    /// What the names of objects begin with.
-    pub prefix: String,
-    /// Access key.
-    pub access_key: String,
-    /// Secret key.
-    pub secret_key: Secret,
-    /// Base of addresses; `None` is Amazon's.
-    pub endpoint: Option<String>,
-    /// Region.
-    pub region: String,
 }
 
 /// What a write waits for when the store is Redis.
@@ -189,21 +163,11 @@ fn objects(reader: &mut Reader<'_>, place: Place, account: &Account) -> Option<O
         Place::Bucket(name, prefix) => (name, prefix),
     };
     let why = "WAGGLE_SESSION_OBJECT_URL names a bucket, which needs it";
-    reader.require("S3_ACCESS_KEY", &account.access_key, why);
-    reader.require("S3_SECRET_KEY", &account.secret_key, why);
+    let bucket = account.bucket(reader, why, name, prefix);
     if account.endpoint.is_none() {
         reader.require("S3_REGION", &account.region, "a bucket at Amazon needs it, another one S3_ENDPOINT");
     }
-    let scheme = if account.tls { "https" } else { "http" };
-    Some(Objects::Bucket(Bucket {
-        name,
-        prefix,
-        access_key: account.access_key.clone()?,
-        secret_key: account.secret_key.clone()?,
-        endpoint: account.endpoint.as_ref().map(|host| format!("{scheme}://{host}:{}", account.port)),
-        // What S3 calls its first region; other servers do not care.
-        region: account.region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
-    }))
+    bucket.map(Objects::Bucket)
 }
 
 fn key(value: &str) -> Result<SecretBytes, String> {

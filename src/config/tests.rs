@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use tracing::level_filters::LevelFilter;
 
 use super::database::{Provider, Synchronous};
+use super::objects::Objects;
 use super::reader::Reader;
-use super::session::Objects;
 use super::*;
 
 /// An environment that every build accepts: one with feature `simulator` has no default for the address.
@@ -257,7 +257,7 @@ fn an_environment_of_evolution_api_is_taken_as_it_is() {
     assert_eq!(warnings(&pairs), []);
     let config = load(&pairs);
     assert_eq!(config.server.url.as_deref(), Some("http://localhost:8080"));
-    assert!(config.server.tls.is_none() && config.media.s3.is_none() && config.proxy.is_none());
+    assert!(config.server.tls.is_none() && config.media.store.is_none() && config.proxy.is_none());
 }
 
 #[test]
@@ -368,7 +368,7 @@ fn a_configuration_full_of_secrets_shows_none() {
         environment.set(name, value);
     }
     let (config, warnings) = Config::load(&environment).unwrap();
-    assert!(config.webhook.global.is_some() && config.media.s3.is_some() && config.kafka.sasl.is_some());
+    assert!(config.webhook.global.is_some() && config.media.store.is_some() && config.kafka.sasl.is_some());
     let shown =
         format!("{config:?} {config:#?} {warnings:?} {environment:?} {}", table::effective(&environment));
     assert!(!shown.contains(MARK), "{shown}");

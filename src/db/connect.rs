@@ -3,6 +3,7 @@
 use metrics::gauge;
 
 use super::instances::Instances;
+use super::media::AllMedia;
 use super::nodes::Nodes;
 use super::outbox::Outbox;
 use super::pools::Pools;
@@ -83,6 +84,12 @@ impl Database {
     #[must_use]
     pub fn outbox(&self) -> Outbox {
         Outbox { pools: self.pools.clone() }
+    }
+
+    /// The files of messages that are kept, of all instances.
+    #[must_use]
+    pub fn media(&self) -> AllMedia {
+        AllMedia { pools: self.pools.clone() }
     }
 
     /// Tells the metrics how the connections are used.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::entity::dead_letter::{ActiveModel, Column, Entity, Model};
 use super::entity::{instance, outbox};
-use super::outbox::{OutboxRow, event};
+use super::outbox::{OutboxRow, event, history};
 use super::{Error, Scope};
 use crate::domain::Event;
 
@@ -127,6 +127,7 @@ impl DeadLetters {
             sequence: Set(row.sequence),
             data: Set(row.event.data.get().to_owned()),
             event_time: Set(row.event.time),
+            history: Set(history(&row.event)),
             target: Set(failure.target.clone()),
             attempts: Set(failure.attempts),
             last_status: Set(failure.last_status),
@@ -155,6 +156,7 @@ fn again(row: Model, now: i64) -> outbox::ActiveModel {
         sequence: Set(row.sequence),
         data: Set(row.data),
         event_time: Set(row.event_time),
+        history: Set(row.history),
         attempt: Set(0),
         due_at: Set(0),
         created_at: Set(now),
@@ -166,7 +168,7 @@ fn dead(row: Model) -> Option<DeadLetter> {
         id: row.id,
         sink: row.sink,
         sequence: row.sequence,
-        event: Arc::new(event(row.event_id, &row.kind, row.chat, row.event_time, row.data)?),
+        event: Arc::new(event(row.event_id, &row.kind, row.chat, row.event_time, row.data, row.history)?),
         failure: Failure {
             target: row.target,
             attempts: row.attempts,

@@ -14,6 +14,7 @@ mod error;
 mod groups;
 mod instances;
 mod labels;
+mod media;
 mod messages;
 mod migrate;
 mod nodes;
@@ -34,9 +35,10 @@ pub use dead_letters::{DeadLetter, DeadLetters, Failure};
 pub use error::{Cause, Error};
 pub use groups::{GroupRow, Groups};
 pub use instances::{
-    Counts, InstanceFilter, InstanceUpdate, Instances, Located, NewInstance, Ownership, Remains,
+    Counts, InstanceFilter, InstanceUpdate, Instances, Listed, Located, NewInstance, Ownership, Remains,
 };
 pub use labels::{Label, Labels};
+pub use media::{AllMedia, Media, MediaFiles, MediaFilter, MediaState, Stored};
 pub use messages::{MessageFilter, Messages, Page};
 pub use nodes::Nodes;
 pub use options::{Options, Synchronous, Target};

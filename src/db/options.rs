@@ -21,6 +21,8 @@ pub struct Options {
     /// How long it stays known where the events of a deleted instance go, though none waits in the
     /// outbox: they may be on their way elsewhere.
     pub keep_deleted: Duration,
+    /// Whether somebody removes the files of deleted instances: their rows wait for that.
+    pub keeps_media: bool,
 }
 
 impl Options {
@@ -35,6 +37,7 @@ impl Options {
             batch: 512,
             queue: 8192,
             keep_deleted: Duration::ZERO,
+            keeps_media: false,
         }
     }
 }

@@ -151,6 +151,7 @@ impl Outbox {
             sequence: Set(row.sequence),
             data: Set(row.data),
             event_time: Set(row.event_time),
+            history: Set(row.history),
             target: Set(failure.target.clone()),
             attempts: Set(failure.attempts),
             last_status: Set(failure.last_status),
@@ -195,7 +196,7 @@ fn waiting(row: Model) -> Option<OutboxRow> {
         instance: InstanceId(row.instance_id),
         sink: row.sink.into(),
         sequence: row.sequence,
-        event: Arc::new(event(row.event_id, &row.kind, row.chat, row.event_time, row.data)?),
+        event: Arc::new(event(row.event_id, &row.kind, row.chat, row.event_time, row.data, row.history)?),
         attempt: row.attempt,
         due_at: row.due_at,
     })
@@ -203,7 +204,14 @@ fn waiting(row: Model) -> Option<OutboxRow> {
 
 /// An event from its columns. `None` for a kind that a newer build wrote, which that build will
 /// deliver.
-pub(super) fn event(id: Uuid, kind: &str, chat: Option<String>, time: i64, data: String) -> Option<Event> {
+pub(super) fn event(
+    id: Uuid,
+    kind: &str,
+    chat: Option<String>,
+    time: i64,
+    data: String,
+    history: Option<String>,
+) -> Option<Event> {
     static KINDS: LazyLock<HashMap<&'static str, EventKind>> =
         LazyLock::new(|| EventKind::ALL.iter().map(|kind| (kind.wire(), *kind)).collect());
     let kind = KINDS.get(kind).copied();
@@ -211,5 +219,11 @@ pub(super) fn event(id: Uuid, kind: &str, chat: Option<String>, time: i64, data:
     if kind.is_none() || data.is_none() {
         tracing::warn!(event = %id, "an event in the outbox cannot be read by this build");
     }
-    Some(Event { id, kind: kind?, chat, time, data: data? })
+    let history = history.and_then(|history| serde_json::from_str(&history).ok());
+    Some(Event { id, kind: kind?, chat, time, data: data?, history })
+}
+
+/// The column of an event's part of a history.
+pub(super) fn history(event: &Event) -> Option<String> {
+    event.history.and_then(|part| serde_json::to_string(&part).ok())
 }

@@ -36,6 +36,8 @@ pub struct Pools {
     clock: Clock,
     /// See [`Options::keep_deleted`]; milliseconds.
     pub keep_deleted: i64,
+    /// See [`Options::keeps_media`].
+    pub keeps_media: bool,
 }
 
 impl Pools {
@@ -54,7 +56,8 @@ impl Pools {
             }
         };
         let keep_deleted = i64::try_from(options.keep_deleted.as_millis()).unwrap_or(i64::MAX);
-        let pools = Self { read, write, commit, target, clock, keep_deleted };
+        let keeps_media = options.keeps_media;
+        let pools = Self { read, write, commit, target, clock, keep_deleted, keeps_media };
         pools.ping().await?;
         Ok(pools)
     }

@@ -9,6 +9,7 @@ use super::contacts::Contacts;
 use super::dead_letters::DeadLetters;
 use super::groups::Groups;
 use super::labels::Labels;
+use super::media::MediaFiles;
 use super::messages::Messages;
 use super::pools::Pools;
 use super::session_records::SessionRecords;
@@ -50,6 +51,12 @@ impl Scope {
     #[must_use]
     pub fn messages(&self) -> Messages {
         Messages { scope: self.clone() }
+    }
+
+    /// The files of its messages that are kept.
+    #[must_use]
+    pub fn media(&self) -> MediaFiles {
+        MediaFiles { scope: self.clone() }
     }
 
     /// Its chats.

@@ -1,12 +1,12 @@
 //! The words by which messages are found: how they are taken out of a message, and how a query asks
 //! for them. A message has a word when one of its own begins with it.
 //!
-//! With every message is stored, apart by spaces, a word that stands for its instance, and its own words
-//! each behind [`MARK`]. The former keeps a search inside the instance within one index of all tenants;
-//! the mark keeps short words and stop words in MariaDB's full-text index, which leaves them out.
+//! With every message its words are stored, apart by spaces, each behind the [`mark`] of its instance. That
+//! keeps a search within what the instance has: behind a mark for all, a common word's place in the one
+//! index of all tenants would be as long as they have messages. It also keeps short words and stop words in
+//! MariaDB's full-text index, which leaves them out.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use sea_orm::DbBackend;
 use sea_orm::sea_query::Expr;
@@ -14,8 +14,9 @@ use serde_json::Value;
 
 use crate::domain::InstanceId;
 
-/// Before each word.
-const MARK: &str = "ww";
+/// How much of an instance's id is in its mark. Two instances with the same beginning find their own messages
+/// all the same, only slower.
+const MARKED: usize = 8;
 /// Longest word, in characters; what is longer is found by its beginning.
 const LONGEST: usize = 40;
 /// Most different words of a message.
@@ -72,13 +73,9 @@ pub(super) fn stored(instance: InstanceId, content: &str) -> Option<String> {
     if words.is_empty() {
         return None;
     }
-    let mut search = owner(instance);
-    for word in words {
-        search.push(' ');
-        search.push_str(MARK);
-        search.push_str(&word);
-    }
-    Some(search)
+    let mark = mark(instance);
+    let marked: Vec<String> = words.iter().map(|word| format!("{mark}{word}")).collect();
+    Some(marked.join(" "))
 }
 
 fn walk(value: &Value, words: &mut BTreeSet<String>) {
@@ -97,33 +94,30 @@ fn walk(value: &Value, words: &mut BTreeSet<String>) {
     }
 }
 
-fn owner(instance: InstanceId) -> String {
-    format!("t{}", instance.0.simple())
+/// What is before each word of an instance's messages.
+fn mark(instance: InstanceId) -> String {
+    let id = instance.0.simple().to_string();
+    format!("t{}", &id[..MARKED])
 }
 
 /// That a message has all of some [`words`], of which there is at least one.
 pub(super) fn has(backend: DbBackend, instance: InstanceId, words: &[String]) -> Expr {
-    let marked = || words.iter().map(|word| format!("{MARK}{word}"));
+    let mark = mark(instance);
+    let marked = words.iter().map(|word| format!("{mark}{word}"));
     match backend {
         DbBackend::Postgres => {
-            let mut query = format!("'{}'", owner(instance));
-            for word in marked() {
-                let _ = write!(query, " & '{word}':*");
-            }
+            let query: Vec<String> = marked.map(|word| format!("'{word}':*")).collect();
             let text = "message.search IS NOT NULL AND \
                         array_to_tsvector(string_to_array(message.search, ' ')) @@ CAST($1 AS tsquery)";
-            Expr::cust_with_values(text, [query])
+            Expr::cust_with_values(text, [query.join(" & ")])
         }
         DbBackend::MySql => {
-            let mut query = format!("+{}", owner(instance));
-            for word in marked() {
-                let _ = write!(query, " +{word}*");
-            }
-            Expr::cust_with_values("MATCH (message.search) AGAINST (? IN BOOLEAN MODE)", [query])
+            let query: Vec<String> = marked.map(|word| format!("+{word}*")).collect();
+            Expr::cust_with_values("MATCH (message.search) AGAINST (? IN BOOLEAN MODE)", [query.join(" ")])
         }
         _ => {
-            let text = vec!["message.search LIKE ?"; words.len()].join(" AND ");
-            Expr::cust_with_values(text, marked().map(|word| format!("% {word}%")))
+            let text = vec!["(' ' || message.search) LIKE ?"; words.len()].join(" AND ");
+            Expr::cust_with_values(text, marked.map(|word| format!("% {word}%")))
         }
     }
 }
@@ -142,7 +136,8 @@ mod tests {
             "contextInfo": {"quotedMessage": {"conversation": "hidden"}},
         }}}});
         let search = stored(id, &content.to_string()).unwrap();
-        assert_eq!(search, format!("t{} ww7 wwbill wwpdf wwthe", id.0.simple()));
+        let mark = mark(id);
+        assert_eq!(search, format!("{mark}7 {mark}bill {mark}pdf {mark}the"));
         assert_eq!(stored(id, r#"{"audioMessage":{"seconds":3}}"#), None);
         assert_eq!(stored(id, "no JSON"), None);
     }

@@ -99,6 +99,18 @@ impl<'de> Deserialize<'de> for EventKind {
     }
 }
 
+/// How far a history is with an event that tells a part of it. Evolution API has it beside `data`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryPart {
+    /// Whether it is of the newest part, which comes first; `None` for what was asked for later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_latest: Option<bool>,
+    /// How much of the history has come with it, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<u32>,
+}
+
 /// One thing that happened to one instance.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -112,6 +124,8 @@ pub struct Event {
     pub time: i64,
     /// The contract's `data`, as JSON text.
     pub data: Box<RawValue>,
+    /// Of a history's events only.
+    pub history: Option<HistoryPart>,
 }
 
 impl Event {
@@ -121,7 +135,7 @@ impl Event {
     /// When `data` cannot be written as JSON.
     pub fn once(kind: EventKind, time: i64, data: &impl Serialize) -> Result<Self, serde_json::Error> {
         let data = serde_json::value::to_raw_value(data)?;
-        Ok(Self { id: Uuid::now_v7(), kind, chat: None, time, data })
+        Ok(Self { id: Uuid::now_v7(), kind, chat: None, time, data, history: None })
     }
 
     /// An event about a message: its id is derived, so that a repeat of the same happening is
@@ -139,7 +153,7 @@ impl Event {
     ) -> Result<Self, serde_json::Error> {
         let data = serde_json::value::to_raw_value(data)?;
         let id = derived_id(instance, kind, &[chat, sender, message_id, discriminator]);
-        Ok(Self { id, kind, chat: Some(chat.to_owned()), time, data })
+        Ok(Self { id, kind, chat: Some(chat.to_owned()), time, data, history: None })
     }
 }
 

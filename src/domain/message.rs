@@ -142,14 +142,23 @@ pub mod present {
 
     /// The answer to a send and the `send.message` event.
     #[must_use]
-    pub fn sent(message: &StoredMessage, instance: InstanceId) -> Box<RawValue> {
-        object(message, instance, "PENDING")
+    pub fn sent(message: &StoredMessage, instance: InstanceId, media_url: Option<&str>) -> Box<RawValue> {
+        object(message, instance, "PENDING", media_url)
     }
 
     /// The `messages.upsert` event.
     #[must_use]
-    pub fn received(message: &StoredMessage, instance: InstanceId) -> Box<RawValue> {
-        object(message, instance, message.status.as_str())
+    pub fn received(message: &StoredMessage, instance: InstanceId, media_url: Option<&str>) -> Box<RawValue> {
+        object(message, instance, message.status.as_str(), media_url)
+    }
+
+    /// A content with the link to its file, which comes last: clients take the first field for what the
+    /// message is. As it is when it is no JSON object with a field.
+    #[must_use]
+    pub fn with_url<'a>(content: Cow<'a, RawValue>, url: &str) -> Cow<'a, RawValue> {
+        let Some(fields) = content.get().trim_end().strip_suffix('}') else { return content };
+        let linked = RawValue::from_string(format!("{fields},\"mediaUrl\":{}}}", json!(url)));
+        linked.map_or(content, Cow::Owned)
     }
 
     /// Kinds that the contract shows without the field when nothing goes along.
@@ -158,7 +167,12 @@ pub mod present {
             || poll::is_poll(message_type)
     }
 
-    fn object(message: &StoredMessage, instance: InstanceId, status: &str) -> Box<RawValue> {
+    fn object(
+        message: &StoredMessage,
+        instance: InstanceId,
+        status: &str,
+        media_url: Option<&str>,
+    ) -> Box<RawValue> {
         #[derive(serde::Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Shown<'a> {
@@ -173,11 +187,15 @@ pub mod present {
             instance_id: InstanceId,
             source: &'a str,
         }
+        let content = poll::shown(&message.message_type, &message.message).0;
         let shown = Shown {
             key: json!(message.key),
             push_name: message.push_name.as_deref(),
             status,
-            message: poll::shown(&message.message_type, &message.message).0,
+            message: match media_url {
+                Some(url) => content.map(|content| with_url(content, url)),
+                None => content,
+            },
             context_info: match raw(message.context_info.as_deref()) {
                 None if has_no_context(&message.message_type) => None,
                 context => Some(context),

@@ -5,15 +5,17 @@ pub mod address;
 pub mod event;
 pub mod ids;
 pub mod instance;
+pub mod media;
 pub mod message;
 pub mod poll;
 pub mod settings;
 pub mod sink;
 
 pub use address::Jid;
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, HistoryPart};
 pub use ids::{Fence, InstanceId, InstanceName, NodeId};
 pub use instance::{ConnectionState, Instance};
+pub use media::{MediaKind, MediaPolicy};
 pub use message::{MessageKey, MessageStatus, StoredMessage};
 pub use settings::Settings;
 pub use sink::{Sink, SinkKind};

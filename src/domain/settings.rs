@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::MediaPolicy;
+
 /// The settings of an instance as the contract names them.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -22,4 +24,7 @@ pub struct Settings {
     pub sync_full_history: bool,
     /// Kept for clients that set it; has no effect.
     pub wavoip_token: String,
+    /// Which files are kept, where that is not left to the operator.
+    #[serde(skip_serializing_if = "MediaPolicy::is_default")]
+    pub media: MediaPolicy,
 }

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::db::OutboxRow;
+use crate::domain::HistoryPart;
 
 /// An event as JSON. What is absent is not told.
 #[derive(Serialize)]
@@ -22,6 +23,8 @@ pub struct Body<'a> {
     server_url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     apikey: Option<&'a str>,
+    #[serde(flatten)]
+    history: Option<HistoryPart>,
     id: Uuid,
     sequence: i64,
 }
@@ -54,6 +57,7 @@ impl<'a> Body<'a> {
             sender: about.sender,
             server_url: about.server_url,
             apikey: about.token,
+            history: row.event.history,
             id: row.event.id,
             sequence: row.sequence,
         }

@@ -1,11 +1,18 @@
 //! Where an instance records what happened.
 
+use std::borrow::Cow;
 use std::sync::{Arc, RwLock};
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::db::{self, Outcome, Routed, Unit, Write, Writer};
-use crate::domain::{Event, EventKind, Fence, InstanceId, Sink, SinkKind};
+use crate::domain::{
+    Event, EventKind, Fence, HistoryPart, InstanceId, InstanceName, MediaPolicy, Sink, SinkKind,
+};
 
+use super::keeper::{Keep, Keeper};
 use super::{Error, rabbitmq};
 
 /// The webhook that receives the events of every instance.
@@ -19,6 +26,8 @@ pub struct GlobalSinks {
     /// The events in RabbitMQ's feed of all instances; `None` when no broker is used, and what
     /// tenants configured is only stored.
     pub rabbitmq: Option<Vec<EventKind>>,
+    /// Decides which files are kept; `None` when none is.
+    pub keeper: Option<Arc<Keeper>>,
 }
 
 /// Records the state changes and the events of one instance, together and in order, under the
@@ -123,11 +132,31 @@ impl Journal {
     /// Builds an event about the instance itself and addresses it; empty when nobody wants it.
     #[must_use]
     pub fn event(&self, kind: EventKind, data: &impl serde::Serialize) -> Vec<Routed> {
+        self.built(kind, data, None)
+    }
+
+    /// As [`Journal::event`], of a part of a history.
+    #[must_use]
+    pub fn event_of_history(
+        &self,
+        kind: EventKind,
+        data: &impl serde::Serialize,
+        part: HistoryPart,
+    ) -> Vec<Routed> {
+        self.built(kind, data, Some(part))
+    }
+
+    fn built(
+        &self,
+        kind: EventKind,
+        data: &impl serde::Serialize,
+        history: Option<HistoryPart>,
+    ) -> Vec<Routed> {
         if !self.wants(kind) {
             return Vec::new();
         }
         match Event::once(kind, self.now(), data) {
-            Ok(event) => self.routed(event),
+            Ok(event) => self.routed(Event { history, ..event }),
             Err(error) => {
                 tracing::error!(instance = %self.instance, kind = kind.wire(), %error, "an event cannot be written as JSON");
                 Vec::new()
@@ -135,12 +164,32 @@ impl Journal {
         }
     }
 
+    /// Whether the file of a message is kept, whose content this is, and under which link. A file is
+    /// kept once [`Write::Media`] is recorded.
+    #[must_use]
+    pub fn keep<'a>(
+        &self,
+        policy: impl FnOnce() -> MediaPolicy,
+        name: &InstanceName,
+        message: Uuid,
+        content: impl FnOnce() -> Option<Cow<'a, Map<String, Value>>>,
+    ) -> Option<Keep> {
+        let keeper = self.global.keeper.as_ref()?;
+        keeper.keep(&policy(), name, message, &*content()?, self.now())
+    }
+
     /// Writes all of it or nothing, and returns when it is durable.
     ///
     /// # Errors
     /// [`Error::Fenced`] under an old claim, [`Error::Unavailable`] when the database is out of reach.
     pub async fn commit(&self, writes: Vec<Write>) -> Result<Outcome, Error> {
-        Ok(self.writer.commit(self.unit(writes)).await?)
+        let keeper = self.global.keeper.as_ref();
+        let keeper = keeper.filter(|_| writes.iter().any(|write| matches!(write, Write::Media { .. })));
+        let outcome = self.writer.commit(self.unit(writes)).await?;
+        if let Some(keeper) = keeper {
+            keeper.ring(self.instance);
+        }
+        Ok(outcome)
     }
 
     /// Queues writes behind everything that was queued before, and does not wait until they are durable.

@@ -4,6 +4,7 @@
 
 mod body;
 mod journal;
+mod keeper;
 pub mod rabbitmq;
 pub mod relay;
 
@@ -12,6 +13,7 @@ pub use crate::db::{
 };
 pub use body::{About, Body, date_time};
 pub use journal::{GLOBAL_WEBHOOK, GlobalSinks, Journal};
+pub use keeper::{BadLink, Keep, Keeper, KeeperOptions};
 pub use relay::{Carried, Carrier};
 
 /// Why something could not be recorded.

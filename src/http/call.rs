@@ -20,7 +20,8 @@ pub struct Offer {
     /// Whom.
     #[schema(value_type = String)]
     number: Jid,
-    /// With a picture.
+    /// With a picture; no when absent.
+    #[schema(value_type = Option<bool>)]
     is_video: bool,
     /// Seconds to ring.
     call_duration: u64,

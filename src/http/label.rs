@@ -56,7 +56,7 @@ impl Input for HandleLabel {
             _ => None,
         };
         let of_chat = !matches!(action, Some(Action::Create | Action::Delete));
-        let number = if of_chat { address(fields, "number") } else { None };
+        let number = if of_chat { address(fields, "number") } else { fields.text("number").and(None) };
         let label_id = match action {
             Some(Action::Create) if !fields.has("labelId") => None,
             _ => fields.filled_text("labelId"),
@@ -70,7 +70,8 @@ impl Input for HandleLabel {
                 None => return None,
             }
         }
-        let name = if action == Some(Action::Create) { fields.filled_text("name") } else { None };
+        let name =
+            if action == Some(Action::Create) { fields.filled_text("name") } else { fields.text("name") };
         if name.as_ref().is_some_and(|name| name.chars().count() > LONGEST_NAME) {
             fields.wrong("name", &format!("does not meet maximum length of {LONGEST_NAME}"));
         }

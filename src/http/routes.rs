@@ -9,7 +9,7 @@ use super::error::shortened;
 use super::outer::Written;
 use super::{
     Error, business, call, chat, cluster, dead_letters, group, health, instance, label, low_level, message,
-    metrics, openapi, root, settings, sink,
+    metrics, openapi, root, s3, settings, sink,
 };
 use super::{path, verify_creds, webhook};
 
@@ -43,6 +43,8 @@ pub enum Wants {
     Node,
     /// What the operator configured for this page, which is no key.
     Operator,
+    /// Nobody's: the address is signed.
+    Link,
 }
 
 /// The schema of a body, and those that it refers to, each with its name; the body is the first.
@@ -64,6 +66,8 @@ pub struct Route {
     pub body: Option<BodySchema>,
     /// What may stand beside the fields of the body.
     pub beside: Option<BodySchema>,
+    /// The field in whose place a form may have the part `file`, when the route takes forms.
+    pub file: Option<&'static str>,
     pub(super) handler: fn() -> actix_web::Route,
 }
 
@@ -80,6 +84,11 @@ impl Route {
 
     const fn beside(mut self, body: BodySchema) -> Self {
         self.beside = Some(body);
+        self
+    }
+
+    const fn file(mut self, instead_of: &'static str) -> Self {
+        self.file = Some(instead_of);
         self
     }
 
@@ -100,14 +109,14 @@ const fn row(
     handler: fn() -> actix_web::Route,
 ) -> Route {
     let success = if matches!(verbs, [Get, ..]) { 200 } else { 201 };
-    Route { name, verbs, path, wants, success, body: None, beside: None, handler }
+    Route { name, verbs, path, wants, success, body: None, beside: None, file: None, handler }
 }
 
 macro_rules! to {
     ($($handler:ident)::+) => { || web::route().to($($handler)::+) };
 }
 
-use Wants::{Any, Global, Instance, Node, Nothing, Operator};
+use Wants::{Any, Global, Instance, Link, Node, Nothing, Operator};
 
 /// Every operation. The busiest resources come first: prefixes are compared in this order.
 #[rustfmt::skip]
@@ -122,11 +131,11 @@ pub static TABLE: &[Route] = &[
     row(("send buttons", &[Post], "/message/sendButtons/{instance}", Instance), to!(message::buttons::handle)).with(body::<message::buttons::SendButtons>).beside(body::<message::Common>),
     row(("send template", &[Post], "/message/sendTemplate/{instance}", Instance), to!(message::template::handle)).with(body::<message::template::SendTemplate>).beside(body::<message::Common>),
     row(("forward message", &[Post], "/message/forward/{instance}", Instance), to!(message::forward::handle)).with(body::<message::forward::Forward>).beside(body::<message::Common>),
-    row(("send media", &[Post], "/message/sendMedia/{instance}", Instance), to!(message::media::handle)).with(body::<message::media::SendMedia>).beside(body::<message::Common>),
-    row(("send audio", &[Post], "/message/sendWhatsAppAudio/{instance}", Instance), to!(message::audio::handle)).with(body::<message::audio::SendAudio>).beside(body::<message::Common>),
-    row(("send round video", &[Post], "/message/sendPtv/{instance}", Instance), to!(message::ptv::handle)).with(body::<message::ptv::SendPtv>).beside(body::<message::Common>),
-    row(("send sticker", &[Post], "/message/sendSticker/{instance}", Instance), to!(message::sticker::handle)).with(body::<message::sticker::SendSticker>).beside(body::<message::Common>),
-    row(("send status", &[Post], "/message/sendStatus/{instance}", Instance), to!(message::status::handle)).with(body::<message::status::SendStatus>),
+    row(("send media", &[Post], "/message/sendMedia/{instance}", Instance), to!(message::media::handle)).with(body::<message::media::SendMedia>).beside(body::<message::Common>).file("media"),
+    row(("send audio", &[Post], "/message/sendWhatsAppAudio/{instance}", Instance), to!(message::audio::handle)).with(body::<message::audio::SendAudio>).beside(body::<message::Common>).file("audio"),
+    row(("send round video", &[Post], "/message/sendPtv/{instance}", Instance), to!(message::ptv::handle)).with(body::<message::ptv::SendPtv>).beside(body::<message::Common>).file("video"),
+    row(("send sticker", &[Post], "/message/sendSticker/{instance}", Instance), to!(message::sticker::handle)).with(body::<message::sticker::SendSticker>).beside(body::<message::Common>).file("sticker"),
+    row(("send status", &[Post], "/message/sendStatus/{instance}", Instance), to!(message::status::handle)).with(body::<message::status::SendStatus>).file("content"),
     row(("connect", &[Get, Post], "/instance/connect/{instance}", Instance), to!(instance::connect::handle)).with(body::<instance::connect::Connect>),
     row(("fetch instances", &[Get], "/instance/fetchInstances", Any), to!(instance::fetch::handle)),
     row(("create instance", &[Post], "/instance/create", Global), to!(instance::create::handle)).with(body::<instance::create::Create>),
@@ -212,6 +221,10 @@ pub static TABLE: &[Route] = &[
     row(("find websocket", &[Get], "/websocket/find/{instance}", Instance), to!(sink::websocket::find)),
     row(("set rabbitmq", &[Post], "/rabbitmq/set/{instance}", Instance), to!(sink::rabbitmq::set)).with(body::<sink::rabbitmq::SetRabbitmq>),
     row(("find rabbitmq", &[Get], "/rabbitmq/find/{instance}", Instance), to!(sink::rabbitmq::find)),
+
+    row(("get media", &[Post], "/s3/getMedia/{instance}", Instance), to!(s3::find::media)).with(body::<s3::find::GetMedia>),
+    row(("get media url", &[Post], "/s3/getMediaUrl/{instance}", Instance), to!(s3::find::url)).ok().with(body::<s3::find::GetMediaUrl>),
+    row(("download media", &[Get], "/s3/file/{instance}", Link), to!(s3::file::handle)),
 
     row(("list nodes", &[Get], "/cluster/nodes", Global), to!(cluster::nodes)),
     row(("list placements", &[Get], "/cluster/instances", Global), to!(cluster::instances)),

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::Error;
 use super::extract::{Input, LocalInstance, Valid};
 use super::fields::Fields;
-use crate::domain::Settings;
+use crate::domain::{MediaKind, MediaPolicy, Settings};
 
 /// Behaviour of an instance.
 #[derive(ToSchema)]
@@ -29,6 +29,9 @@ pub struct SetSettings {
     sync_full_history: bool,
     /// Kept, without effect.
     wavoip_token: Option<String>,
+    /// Which files of messages are kept: `{store, kinds, retentionDays, mediaUrl}`; as it was when absent.
+    #[schema(value_type = Option<Object>)]
+    media: Option<MediaPolicy>,
 }
 
 /// Flags that `set` wants all of.
@@ -48,7 +51,32 @@ impl SetSettings {
             read_status: flag("readStatus"),
             sync_full_history: flag("syncFullHistory"),
             wavoip_token: fields.text("wavoipToken"),
+            media: fields.object("media").map(|media| policy(&media)),
         }
+    }
+}
+
+/// Longest time that files are kept when it is not for ever, in days.
+const LONGEST: u64 = 36_500;
+
+fn policy(fields: &Fields<'_>) -> MediaPolicy {
+    let days = fields.integer("retentionDays");
+    if days.is_some_and(|days| days > LONGEST) {
+        fields.wrong("retentionDays", &format!("must be less than or equal to {LONGEST}"));
+    }
+    let kind = |name: &String| {
+        let kind = MediaKind::from_name(name);
+        if kind.is_none() {
+            let names: Vec<&str> = MediaKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            fields.wrong("kinds", &format!("is not one of enum values: {}", names.join(",")));
+        }
+        kind
+    };
+    MediaPolicy {
+        store: fields.flag("store"),
+        kinds: fields.texts("kinds").map(|names| names.iter().filter_map(kind).collect()),
+        retention_days: days.and_then(|days| u32::try_from(days).ok()),
+        media_url: fields.flag("mediaUrl"),
     }
 }
 
@@ -63,6 +91,7 @@ impl From<SetSettings> for Settings {
             read_status: set.read_status,
             sync_full_history: set.sync_full_history,
             wavoip_token: set.wavoip_token.unwrap_or_default(),
+            media: set.media.unwrap_or_default(),
         }
     }
 }
@@ -85,7 +114,9 @@ async fn show_online(instance: &LocalInstance, online: bool) {
 
 /// Replaces the settings.
 pub async fn set(instance: LocalInstance, Valid(body): Valid<SetSettings>) -> Result<HttpResponse, Error> {
-    let (settings, before) = (Settings::from(body), instance.settings());
+    let before = instance.settings();
+    let media = body.media.clone().unwrap_or_else(|| before.media.clone());
+    let settings = Settings { media, ..Settings::from(body) };
     instance.set_settings(settings.clone()).await.map_err(|error| instance.explain(error))?;
     if settings.always_online != before.always_online {
         show_online(&instance, settings.always_online).await;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Error;
 use super::message::Known;
+use super::{Error, Files};
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::cluster;
@@ -48,6 +48,8 @@ pub struct State {
     pub known: Known,
     /// Files that are sent and received.
     pub media: media::Handle,
+    /// Where files are kept, when they are.
+    pub files: Option<Files>,
     /// Where failed calls are reported, when they are.
     pub failures: Option<Reporter>,
     /// The HTTP server's section.

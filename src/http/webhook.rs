@@ -26,17 +26,21 @@ const LONGEST_URL: usize = 2000;
 #[schema(rename_all = "camelCase")]
 pub struct Webhook {
     /// Whether anything is posted; on when absent.
+    #[schema(value_type = Option<bool>)]
     enabled: bool,
     /// An http or https address.
     url: String,
     /// Headers of every request; `jwt_key` is a key to sign a token with.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
     headers: BTreeMap<String, String>,
     /// What is posted; empty or absent is everything.
     #[schema(value_type = Option<Vec<String>>, example = json!(["MESSAGES_UPSERT"]))]
     events: Vec<EventKind>,
     /// Append the event's name to the address; `webhookByEvents` is the same.
+    #[schema(value_type = Option<bool>)]
     by_events: bool,
     /// Put media into the event; `webhookBase64` is the same.
+    #[schema(value_type = Option<bool>)]
     base64: bool,
 }
 

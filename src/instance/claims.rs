@@ -78,7 +78,14 @@ impl Registry {
     }
 
     async fn claim_row(&self, row: Instance, sinks: Vec<Sink>) -> Result<Option<Handle>, Error> {
+        // It was created here a moment ago, after the reconciler looked at what this node has.
+        if self.0.arriving.contains(&row.id) {
+            return Ok(None);
+        }
         if let Some(known) = self.by_id(row.id) {
+            if known.journal().fence() == row.fence && !known.is_leaving() {
+                return Ok(None);
+            }
             // Of an earlier claim: whatever it is at, it may not write any more.
             self.abandon(known.id());
         }

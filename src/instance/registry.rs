@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
 use sha2::{Digest as _, Sha256};
@@ -111,10 +111,28 @@ pub(super) struct Inner {
     by_name: DashMap<String, Handle>,
     by_token: DashMap<[u8; 32], InstanceId>,
     by_id: DashMap<InstanceId, Handle>,
+    /// Instances that are being created: their rows are there before their runners.
+    pub(super) arriving: DashSet<InstanceId>,
     pub(super) pace: Arc<Pace>,
     pub(super) pairing: Arc<Semaphore>,
     pub(super) loaded: AtomicBool,
     tallies: Tallies,
+}
+
+/// An instance that is being created, until this is dropped.
+struct Arriving<'a>(&'a Registry, InstanceId);
+
+impl<'a> Arriving<'a> {
+    fn new(registry: &'a Registry, id: InstanceId) -> Self {
+        registry.0.arriving.insert(id);
+        Self(registry, id)
+    }
+}
+
+impl Drop for Arriving<'_> {
+    fn drop(&mut self) {
+        self.0.0.arriving.remove(&self.1);
+    }
 }
 
 /// Every instance of this node. Cheap to clone.
@@ -135,6 +153,7 @@ impl Registry {
             by_name,
             by_token,
             by_id,
+            arriving: DashSet::new(),
             pace,
             pairing,
             loaded: AtomicBool::new(false),
@@ -182,6 +201,7 @@ impl Registry {
             owner: Some(self.0.options.node.clone()),
             settings: new.settings,
         };
+        let arriving = Arriving::new(self, row.id);
         let instances = self.0.deps.database.instances();
         let created = instances.insert(&row, &new.sinks).await.map_err(|error| match error {
             crate::db::Error::NameTaken => Error::NameTaken,
@@ -189,6 +209,7 @@ impl Registry {
             other => other.into(),
         })?;
         let handle = self.run(created, new.sinks)?;
+        drop(arriving);
         let data = serde_json::json!({"instanceName": handle.name(), "instanceId": handle.id()});
         let events = handle.journal().event(EventKind::InstanceCreate, &data);
         handle.journal().record(events).await?;

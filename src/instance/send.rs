@@ -1,6 +1,7 @@
 //! Sending with a record: the row is there before the message leaves, and says afterwards what
 //! became of it. A crash in between leaves a row that is `PENDING`: it is never sent blindly again.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::handle::Handle;
 use crate::channel::{self, Prepared};
 use crate::domain::message::{self, present};
 use crate::domain::{Event, EventKind, MessageStatus, StoredMessage};
-use crate::events::{self, Routed, Unread, Write};
+use crate::events::{self, Keep, Routed, Unread, Write};
 use crate::lifecycle::Phase;
 use crate::telemetry::metrics::{KIND, OUTCOME, SEND_DURATION, SENDS};
 use crate::telemetry::tally::Count;
@@ -38,6 +39,8 @@ pub struct Sent {
     pub message: Arc<StoredMessage>,
     /// Whether an earlier request with the same idempotency key made it.
     pub repeated: bool,
+    /// The link to its file, when that is kept and told.
+    pub media_url: Option<String>,
 }
 
 impl Handle {
@@ -52,7 +55,8 @@ impl Handle {
         if !same {
             return Err(Error::IdempotencyMismatch);
         }
-        Ok(Some(Sent { message: Arc::new(message), repeated: true }))
+        let media_url = self.keep(&message).and_then(|keep| keep.url);
+        Ok(Some(Sent { message: Arc::new(message), repeated: true, media_url }))
     }
 
     /// Records a composed message, sends it, and records what became of it.
@@ -83,31 +87,39 @@ impl Handle {
         {
             return Ok(sent);
         }
-        match working.messages().transmit(&prepared).await {
-            Ok(()) => {
-                let told = self.told(&message)?;
-                self.answered(&message, MessageStatus::ServerAck, told).await;
-                self.measured(&message, "sent", began);
-                Ok(Sent { message, repeated: false })
-            }
+        let (status, outcome) = match working.messages().transmit(&prepared).await {
+            Ok(()) => (MessageStatus::ServerAck, "sent"),
             // Whether it left is unknown: the row stays `PENDING`, and a late acknowledgement moves it on.
-            Err(channel::Error::Timeout) => {
-                let told = self.told(&message)?;
-                self.answered(&message, MessageStatus::Pending, told).await;
-                self.measured(&message, "unknown", began);
-                Ok(Sent { message, repeated: false })
-            }
+            Err(channel::Error::Timeout) => (MessageStatus::Pending, "unknown"),
             Err(error) => {
-                self.answered(&message, MessageStatus::Error, Vec::new()).await;
+                self.answered(&message, MessageStatus::Error, Vec::new(), None).await;
                 self.measured(&message, "failed", began);
-                Err(error.into())
+                return Err(error.into());
             }
-        }
+        };
+        let keep = self.keep(&message);
+        let media_url = keep.as_ref().and_then(|keep| keep.url.clone());
+        let told = self.told(&message, media_url.as_deref())?;
+        self.answered(&message, status, told, keep).await;
+        self.measured(&message, outcome, began);
+        Ok(Sent { message, repeated: false, media_url })
+    }
+
+    /// Whether the file of a message is kept.
+    fn keep(&self, message: &StoredMessage) -> Option<Keep> {
+        let content = || serde_json::from_str(&message.message).ok().map(Cow::Owned);
+        self.0.journal.keep(|| self.settings().media, self.name(), message.id, content)
     }
 
     /// Records what became of a send. Its caller is told that in any case: one who is told of a database
     /// that is away instead sends the message again. The record is made when the database is back.
-    async fn answered(&self, message: &StoredMessage, status: MessageStatus, events: Vec<Routed>) {
+    async fn answered(
+        &self,
+        message: &StoredMessage,
+        status: MessageStatus,
+        events: Vec<Routed>,
+        keep: Option<Keep>,
+    ) {
         let chat = Write::Chat {
             remote_jid: message.key.remote_jid.clone(),
             remote_jid_alt: message.key.remote_jid_alt.clone(),
@@ -118,7 +130,8 @@ impl Handle {
             on_change: Vec::new(),
         };
         let sent = Write::Sent { id: message.id, status, message_timestamp: None, events };
-        let writes = vec![sent, chat];
+        let file = keep.map(|keep| Write::Media { message: message.id, kind: keep.kind });
+        let writes: Vec<Write> = [sent, chat].into_iter().chain(file).collect();
         let Err(error) = self.0.journal.commit(writes.clone()).await else { return };
         tracing::warn!(instance = %self.name(), id = message.key.id, %error, "an answered send is not on record yet");
         if matches!(error, events::Error::Unavailable(_)) {
@@ -174,11 +187,11 @@ impl Handle {
     }
 
     /// The event of a send, as its answer.
-    fn told(&self, message: &StoredMessage) -> Result<Vec<Routed>, Error> {
+    fn told(&self, message: &StoredMessage, media_url: Option<&str>) -> Result<Vec<Routed>, Error> {
         if !self.0.journal.wants(EventKind::SendMessage) {
             return Ok(Vec::new());
         }
-        let data: Box<RawValue> = present::sent(message, self.id());
+        let data: Box<RawValue> = present::sent(message, self.id(), media_url);
         let key = &message.key;
         let about = (key.remote_jid.as_str(), "me", key.id.as_str(), "");
         let event =

@@ -48,6 +48,8 @@ impl Handle {
         let answer: Option<Answer> = serde_json::from_slice(&answer.body).ok();
         let audio =
             answer.and_then(|answer| answer.audio).ok_or_else(|| failed("sent no audio".to_owned()))?;
-        Ok(self.fetch(Source::Base64 { mimetype: None, text: audio }).await?.file)
+        // What is wrong with it is not the caller's fault.
+        let fetched = self.fetch(Source::Base64 { mimetype: None, text: audio }).await;
+        fetched.map(|fetched| fetched.file).map_err(|error| failed(format!("sent audio that {error}")))
     }
 }

@@ -99,6 +99,25 @@ pub(super) fn is_mimetype(text: &str) -> bool {
     plain && text.len() <= 200 && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
+/// A mimetype that a stranger told, if it is one.
+#[must_use]
+pub fn tidy(mimetype: &str) -> String {
+    let mimetype = mimetype.trim();
+    if is_mimetype(mimetype) { mimetype.to_owned() } else { "application/octet-stream".to_owned() }
+}
+
+/// Whether a browser may show such a file in the name of the host that it comes from.
+pub(super) fn is_shown(mimetype: &str) -> bool {
+    let plain = essence(mimetype).to_ascii_lowercase();
+    match plain.split_once('/') {
+        Some(("audio" | "video", _)) => true,
+        _ => matches!(
+            plain.as_str(),
+            "image/png" | "image/jpeg" | "image/gif" | "image/webp" | "application/pdf" | "text/plain"
+        ),
+    }
+}
+
 /// The reader of `ffmpeg` for a file. It is always told: left to guess, it would take a text for a
 /// playlist and read whatever that names.
 pub(super) fn demuxer(sniffed: &str) -> Option<&'static str> {

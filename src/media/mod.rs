@@ -4,7 +4,7 @@
 //!
 //! Nothing here grows with the size of a file: bytes are streamed to and from a file on disk, and
 //! decoding has limits that are checked before it begins. What costs processor time is done on the
-//! blocking pool, a few at a time over the whole node.
+//! blocking pool, a few at a time over the whole node, and fewer at a time for each account.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -14,10 +14,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 use tokio::runtime;
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore};
 
 use crate::config::media::AudioConverter;
-use crate::net::Client;
+use crate::net::{self, Client, Proxy};
 
 mod converter;
 mod error;
@@ -30,6 +30,7 @@ mod ogg;
 mod preview;
 mod ready;
 mod sticker;
+mod store;
 mod tool;
 mod video;
 mod voice;
@@ -37,10 +38,11 @@ mod voice;
 pub use error::Error;
 pub use fetch::{Fetched, Source};
 pub use file::{File, Incoming, Reader, Sink};
-pub use mime::extension;
+pub use mime::{extension, tidy};
 pub use name::cleaned;
 pub use preview::{Preview, Previews, Thumbnail};
 pub use ready::{Facts, Kind, Ready, Request};
+pub use store::{Kept, Label, Store};
 
 /// How long work waits for its turn.
 const TURN: Duration = Duration::from_mins(1);
@@ -64,6 +66,7 @@ pub struct Options {
 #[derive(Clone)]
 pub struct Handle(Arc<Shared>);
 
+#[derive(Clone)]
 struct Shared {
     options: Options,
     /// For addresses that callers name: it has the guard.
@@ -71,7 +74,11 @@ struct Shared {
     /// For the operator's own converter.
     inside: Client,
     main: runtime::Handle,
-    work: Semaphore,
+    /// Turns of the node.
+    turns: usize,
+    work: Arc<Semaphore>,
+    /// Turns of the account, which are taken first: what waits for them is behind nobody else.
+    share: Arc<Semaphore>,
 }
 
 impl Handle {
@@ -79,8 +86,23 @@ impl Handle {
     /// and the main runtime, on whose blocking pool the work is done.
     #[must_use]
     pub fn new(options: Options, outside: Client, inside: Client, main: runtime::Handle) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self(Arc::new(Shared { options, outside, inside, main, work: Semaphore::new(cores) }))
+        let turns = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let work = Arc::new(Semaphore::new(turns));
+        Self(Arc::new(Shared { options, outside, inside, main, turns, work, share: share(turns) }))
+    }
+
+    /// The same for one account: addresses that callers name are fetched by its way out, and it has a
+    /// share of the turns.
+    ///
+    /// # Errors
+    /// As [`Client::with_proxy`].
+    pub fn of_account(&self, proxy: Option<Proxy>) -> Result<Self, net::Error> {
+        let outside = match proxy {
+            None => self.0.outside.clone(),
+            proxy => self.0.outside.with_proxy(proxy)?,
+        };
+        let share = share(self.0.turns);
+        Ok(Self(Arc::new(Shared { outside, share, ..Shared::clone(&self.0) })))
     }
 
     /// An empty file to write to, bounded by the largest file that is allowed.
@@ -136,8 +158,25 @@ impl Handle {
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let turn = tokio::time::timeout(TURN, self.0.work.acquire()).await;
-        let _turn = turn.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        let turn = async {
+            let own = Arc::clone(&self.0.share).acquire_owned().await?;
+            Ok::<_, AcquireError>((own, Arc::clone(&self.0.work).acquire_owned().await?))
+        };
+        let turn = tokio::time::timeout(TURN, turn).await;
+        let turn = turn.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        // What is not waited for any more has its turn until it ends.
+        let work = move || {
+            let _turn = turn;
+            work()
+        };
         self.0.main.spawn_blocking(work).await.map_err(|_| Error::Failed("the work panicked".to_owned()))?
     }
 }
+
+/// The turns of one account: half of them, so that it is never alone.
+fn share(turns: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new((turns / 2).max(1)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -51,3 +51,32 @@ pub(super) fn of_url(url: &Url) -> Option<String> {
         .map(|(name, _)| name.into_owned())?;
     extension(&decoded).and(Some(decoded))
 }
+
+/// The header that says what a browser does with a file, and its name (RFC 6266).
+pub(super) fn disposition(what: &str, name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let ascii: String = name.chars().map(|c| if plain(c) || c == ' ' { c } else { '_' }).collect();
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        if plain(char::from(byte)) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("{what}; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_leave_its_header() {
+        let header = disposition("attachment", "a \"b\"\r\nx: é.pdf");
+        assert_eq!(
+            header,
+            "attachment; filename=\"a _b___x_ _.pdf\"; filename*=UTF-8''a%20%22b%22%0D%0Ax%3A%20%C3%A9.pdf"
+        );
+    }
+}

@@ -92,6 +92,12 @@ pub const SIMULATOR_BUILD: &str = "waggle_simulator_build";
 pub const STATE: &str = "state";
 /// Label: kind of a message.
 pub const KIND: &str = "kind";
+/// Files of messages that were to be kept, by [`OUTCOME`].
+pub const MEDIA_FILES: &str = "waggle_media_files_total";
+/// Bytes that went to the store of files.
+pub const MEDIA_BYTES: &str = "waggle_media_bytes_total";
+/// Files that are not in the store yet.
+pub const MEDIA_PENDING: &str = "waggle_media_pending";
 /// Label: how something ended.
 pub const OUTCOME: &str = "outcome";
 /// Label: sink of events.
@@ -195,6 +201,9 @@ pub const DEFINITIONS: &[Definition] = &[
         &[DELIVERY],
         "Endpoints that failed several times in a row and are only probed",
     ),
+    counter(MEDIA_FILES, &[OUTCOME], "Files of messages that were to be kept, by outcome"),
+    Definition { unit: Unit::Bytes, ..counter(MEDIA_BYTES, &[], "Bytes that went to the store of files") },
+    level(MEDIA_PENDING, Unit::Count, &[], "Files that are not in the store yet"),
     counter(INSTANCE_SENT, &[INSTANCE], "Messages sent, by instance"),
     counter(INSTANCE_RECEIVED, &[INSTANCE], "Messages received, by instance"),
     counter(INSTANCE_FAILED, &[INSTANCE], "Messages that could not be sent, by instance"),

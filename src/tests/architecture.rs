@@ -17,16 +17,19 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("net", &[]),
     ("redis_link", &[]),
+    ("objects", &[]),
     ("db", &[]),
     // The store in the database writes through the node's one writer, in the same transactions.
-    ("session", &["db", "redis_link"]),
+    ("session", &["db", "redis_link", "objects"]),
     ("auth", &[]),
     ("limits", &[]),
-    ("media", &["net"]),
+    ("media", &["net", "objects"]),
     ("events", &["db"]),
     ("webhook", &["net", "db", "events"]),
     ("channel", &["session", "events", "media", "net"]),
     ("instance", &["channel", "events", "session", "limits", "db"]),
+    // Brings the files of messages from their channels to the store.
+    ("archive", &["instance", "channel", "media", "db", "events"]),
     // Nodes talk to each other over HTTP.
     ("cluster", &["instance", "db", "net", "redis_link"]),
     // What a caller uploads is kept in a file of `media` from the first byte on.
@@ -49,6 +52,7 @@ const EXEMPT: &[&str] = &[
     "app/parts.rs",
     "app/cluster.rs",
     "app/directory.rs",
+    "app/files.rs",
     "app/key.rs",
     "app/orphans.rs",
     "app/rabbitmq.rs",
@@ -70,7 +74,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("waproto", &["channel/whatsapp_web"]),
     ("buffa", &["channel/whatsapp_web"]),
     ("reqwest", &["net", "channel/meta_cloud"]),
-    ("object_store", &["session/object", "media/store"]),
+    ("object_store", &["objects", "session/object", "media/store"]),
     ("image", &["media", "channel/whatsapp_web/picture"]),
     ("webp", &["media"]),
     ("infer", &["media"]),

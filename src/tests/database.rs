@@ -10,6 +10,8 @@ mod directory;
 mod instances;
 #[path = "database/isolation.rs"]
 mod isolation;
+#[path = "database/media.rs"]
+mod media;
 #[path = "database/messages.rs"]
 mod messages;
 #[path = "database/outbox.rs"]
@@ -39,7 +41,6 @@ async fn postgres() {
     let database = services::postgres().await;
     let target = Target::Postgres { url: database.url.clone() };
     suite(target.clone()).await;
-    plans::every_filter_uses_an_index(target.clone()).await;
     writer::a_lost_connection_is_made_again(target, &database).await;
     database.remove().await;
 }
@@ -82,8 +83,9 @@ async fn a_stopped_writer_writes_what_it_has_and_refuses_more() {
 
 async fn suite(target: Target) {
     schema::several_nodes_migrate_at_once(&target).await;
-    let world = World::new(target).await;
+    let world = World::new(target.clone()).await;
     schema::migrating_again_changes_nothing(&world).await;
+    schema::messages_of_before_are_found_by_their_words(&target, &world).await;
     instances::an_instance_is_found_by_all_its_names(&world).await;
     instances::names_and_tokens_are_unique(&world).await;
     instances::a_claim_is_won_once(&world).await;
@@ -103,8 +105,10 @@ async fn suite(target: Target) {
     directory::chats_and_contacts_tell_what_changed(&world).await;
     directory::chats_come_newest_first(&world).await;
     directory::addresses_go_both_ways(&world).await;
+    directory::what_is_under_a_hidden_identity_comes_to_its_phone_number(&world).await;
     directory::a_sink_keeps_its_identity(&world).await;
     directory::groups_are_replaced_and_forgotten(&world).await;
+    media::a_file_goes_from_pending_to_stored_to_gone(&world).await;
     session::records_and_expiry(&world).await;
     session::scans_are_by_bytes(&world).await;
     session::the_last_change_of_a_batch_wins(&world).await;
@@ -119,4 +123,5 @@ async fn suite(target: Target) {
     writer::a_dropped_ticket_is_written(&world).await;
     isolation::nothing_crosses_tenants(&world).await;
     world.end().await;
+    plans::every_filter_uses_an_index(target).await;
 }

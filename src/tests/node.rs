@@ -8,8 +8,12 @@
     reason = "a test may fail, and then says why"
 )]
 
+#[path = "support/services/mod.rs"]
+mod services;
 #[path = "node/support.rs"]
 mod support;
+#[path = "support/wire.rs"]
+mod wire;
 
 #[path = "node/bad_input.rs"]
 mod bad_input;
@@ -23,6 +27,8 @@ mod chats;
 mod choices;
 #[path = "node/contract.rs"]
 mod contract;
+#[path = "node/converter.rs"]
+mod converter;
 #[path = "node/durability.rs"]
 mod durability;
 #[path = "node/group_changes.rs"]
@@ -61,16 +67,22 @@ mod polls;
 mod previews;
 #[path = "node/profile.rs"]
 mod profile;
+#[path = "node/proxies.rs"]
+mod proxies;
 #[path = "node/rabbitmq.rs"]
 mod rabbitmq;
 #[path = "node/ratchet.rs"]
 mod ratchet;
 #[path = "node/redis.rs"]
 mod redis;
+#[path = "node/refusals.rs"]
+mod refusals;
 #[path = "node/search.rs"]
 mod search;
 #[path = "node/serving.rs"]
 mod serving;
+#[path = "node/storage.rs"]
+mod storage;
 #[path = "node/tenancy.rs"]
 mod tenancy;
 #[path = "node/webhooks.rs"]

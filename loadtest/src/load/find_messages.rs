@@ -99,7 +99,8 @@ impl FindMessages {
             self.ask(&endpoint, operation, body, self.duration / 5).await?;
             row(name, &self.ask(&endpoint, operation, body, self.duration).await?)?;
         }
-        row("fetchInstances", &list(&mut connection, self.duration).await?)
+        // The node has closed the other one by now: it was idle for too long.
+        row("fetchInstances", &list(&mut Connection::open(&endpoint).await?, self.duration).await?)
     }
 
     /// Stores the messages as the node would.
@@ -107,17 +108,23 @@ impl FindMessages {
         let url = store.environment().into_iter().find(|(name, _)| name == "DATABASE_CONNECTION_URI");
         let (_, url) = url.context("there is no database")?;
         let (each, instances) = (self.rows / self.instances, self.instances);
-        let owners = format!("SELECT id FROM instance WHERE SUBSTR(name, 6)::int < {instances}");
+        // What stands before each word of an instance's messages.
+        let owners = format!(
+            "SELECT id, 't' || SUBSTR(id::text, 1, 8) AS mark FROM instance \
+             WHERE SUBSTR(name, 6)::int < {instances}"
+        );
         let messages = format!(
             "INSERT INTO message (id, instance_id, key_id, remote_jid, from_me, participant, push_name, status, \
              updates, message_type, message, message_timestamp, source, deleted, created_at, search) \
              SELECT gen_random_uuid(), i.id, 'K' || n, '55' || n % {CHATS} || '@s.whatsapp.net', n % 3 = 0, '', \
              'Somebody', 3, '', CASE WHEN n % 10 = 0 THEN 'imageMessage' ELSE 'conversation' END, \
              '{{\"conversation\":\"message number ' || n || '\"}}', 1700000000 + n, 'android', FALSE, 0, \
-             't' || REPLACE(i.id::text, '-', '') || ' wwmessage wwnumber ww' || n \
+             CONCAT_WS(i.mark, '', 'message ', 'number ', n) \
              FROM generate_series(1, {each}) AS n, ({owners}) AS i"
         );
-        let counted = format!("UPDATE instance SET message_count = {each} WHERE id IN ({owners})");
+        let counted = format!(
+            "UPDATE instance SET message_count = {each} WHERE id IN (SELECT id FROM ({owners}) AS i)"
+        );
         let database = Database::connect(url).await?;
         for statement in [messages.as_str(), &counted, "VACUUM ANALYZE message", "ANALYZE instance"] {
             database.execute_unprepared(statement).await.context("the database cannot be filled")?;

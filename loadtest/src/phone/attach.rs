@@ -11,7 +11,10 @@ use wacore::{
     proto_helpers::MessageExt as _,
     upload,
 };
-use waproto::whatsapp::Message;
+use waproto::whatsapp::{
+    Message,
+    message::{ImageMessage, interactive_message::header::Media},
+};
 
 use crate::{
     clock::unix_seconds,
@@ -93,8 +96,19 @@ fn describe(message: &Message) -> Option<Described<'_>> {
         let file_name = document.file_name.as_ref();
         return Some(Described { file: document, mimetype: document.mimetype.as_ref(), file_name });
     }
+    if let Some(image) = header(message) {
+        return Some(Described { file: image, mimetype: image.mimetype.as_ref(), file_name: None });
+    }
     let sticker = message.sticker_message.as_option()?;
     Some(Described { file: sticker, mimetype: sticker.mimetype.as_ref(), file_name: None })
+}
+
+/// The picture above a text with buttons.
+fn header(message: &Message) -> Option<&ImageMessage> {
+    match &message.interactive_message.as_option()?.header.as_option()?.media {
+        Some(Media::ImageMessage(image)) => Some(image),
+        _ => None,
+    }
 }
 
 /// Notes where the file of a message is, so that a phone can upload it again.

@@ -62,7 +62,9 @@ pub async fn apply(context: &Context, client: &Client, event: &Event) {
         _ => return,
     };
     if let Some(chat) = address::shown(client, chat, None).await {
-        context.seat.journal.submit(vec![chat_state(context, &chat, state)]).await;
+        let mut writes: Vec<Write> = context.learn(&chat).into_iter().collect();
+        writes.push(chat_state(context, &chat, state));
+        context.seat.journal.submit(writes).await;
     }
 }
 

@@ -15,7 +15,7 @@ use super::connection::{Connection, Context};
 use super::history;
 use super::hook::Hook;
 use super::http_client::WhatsAppHttp;
-use super::intake::{self, Bus, Ends, Intake};
+use super::intake::{self, Bus, Ends, Intake, Item};
 use super::runtime::MainRuntime;
 use super::transport::{self, Spawner};
 use super::version::Versions;
@@ -111,10 +111,13 @@ impl channel::Factory for Factory {
         let full_sync = seat.settings.borrow().sync_full_history;
         let (intake, Ends { items, pictures, histories }) = Intake::new();
         let turns = Arc::clone(&self.histories);
-        let outside = (http.clone(), previews, self.files.clone());
+        let files = self.files.of_account(proxy.clone());
+        let files = files.map_err(|error| Error::Protocol(error.to_string()))?;
+        let outside = (http.clone(), previews, files);
         let context = Arc::new(Context::new(seat, intake, outside, turns));
         let http = WhatsAppHttp::new(http, self.main.clone());
         let fenced: Weak<Context> = Arc::downgrade(&context);
+        let learning = Weak::clone(&fenced);
         let on_fenced = Arc::new(move || {
             if let Some(context) = fenced.upgrade() {
                 context.fenced();
@@ -122,6 +125,11 @@ impl channel::Factory for Factory {
         });
         let backend = Backend::new(Arc::clone(&self.store), owner, on_fenced)
             .telling(Arc::clone(&context.barrier))
+            .learning(Arc::new(move |pairs| {
+                if let Some(context) = learning.upgrade() {
+                    context.intake.offer(Item::Pairs(pairs));
+                }
+            }))
             .until(context.over.clone());
         let version = self.versions.current(http.clone().shared()).await;
         let transport = self

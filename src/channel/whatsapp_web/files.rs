@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tokio::runtime::Handle;
 use wacore::download::{DownloadWriter, MediaHost, MediaRoute, MediaType};
@@ -23,6 +25,7 @@ use super::json::from_value;
 use super::runtime::MainRuntime;
 use crate::channel::{Error, Files, Opened};
 use crate::domain::{Jid, MessageKey};
+use crate::events::{self, MessageHead};
 use crate::media::{self, Sink};
 use crate::net;
 
@@ -71,6 +74,10 @@ impl DownloadWriter for Target {
 
 #[async_trait]
 impl Files for Connection {
+    fn handle(&self) -> &media::Handle {
+        &self.context.files
+    }
+
     async fn open(&self, key: &MessageKey, message: &str) -> Result<Opened, Error> {
         let client = self.client()?;
         let Described { mut params, mut opened, .. } = describe(message)?;
@@ -81,7 +88,11 @@ impl Files for Connection {
         opened.file = match self.download(client, &params).await {
             Err(error) if is_gone(&error) => {
                 params.direct_path = self.uploaded_again(client, key, &params).await?;
-                self.download(client, &params).await
+                let again = self.download(client, &params).await;
+                if again.is_ok() {
+                    self.note_path(key, &params).await;
+                }
+                again
             }
             done => done,
         }
@@ -125,6 +136,41 @@ impl Connection {
             _ => Err(gone()),
         }
     }
+
+    /// Notes where the file of a message is now, if the message is on record: the next one who wants it
+    /// need not wake the phone.
+    async fn note_path(&self, key: &MessageKey, params: &DownloadParams) {
+        let Some(media_key) = params.media_key.as_ref().map(|key| STANDARD.encode(key)) else { return };
+        let path = params.direct_path.clone();
+        let change = move |head: &MessageHead| {
+            let mut content: Value = serde_json::from_str(head.message.as_deref()?).ok()?;
+            moved(&mut content, &media_key, &path).then(|| content.to_string())
+        };
+        let write = events::Write::Amend {
+            key_id: key.id.clone(),
+            remote_jid: Some(key.remote_jid.clone()),
+            change: Arc::new(change),
+            events: None,
+        };
+        if let Err(error) = self.context.record(vec![write]).await {
+            tracing::warn!(instance = %self.context.seat.name, %error, "the new place of a file is not on record");
+        }
+    }
+}
+
+/// Puts the new path of a file, which is known by its key, where a content describes it.
+fn moved(content: &mut Value, media_key: &str, path: &str) -> bool {
+    let Value::Object(fields) = content else { return false };
+    if fields.get("mediaKey").and_then(Value::as_str) != Some(media_key) {
+        return fields.values_mut().any(|field| moved(field, media_key, path));
+    }
+    let url = fields.get("url").and_then(Value::as_str).and_then(|url| net::Url::parse(url).ok());
+    let there = |url: net::Url| url.join(path).ok().filter(|joined| joined.origin() == url.origin());
+    if let Some(url) = url.and_then(there) {
+        fields.insert("url".to_owned(), url.as_str().into());
+    }
+    fields.insert("directPath".to_owned(), path.into());
+    true
 }
 
 fn is_gone(error: &anyhow::Error) -> bool {
@@ -137,12 +183,17 @@ fn invalid(error: &media::Error) -> Error {
 }
 
 fn refused(client: &Client, error: &anyhow::Error) -> Error {
-    let full = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
-    match full.map(media::Error::of_sink).find_map(|full| full) {
-        Some(error) => invalid(&error),
+    match of_sink(error) {
+        Some(full) => invalid(&full),
         None if !client.is_connected() => Error::NotConnected,
         None => Error::Refused(format!("the file could not be downloaded: {error}")),
     }
+}
+
+/// Whether it was the file's size.
+fn of_sink(error: &anyhow::Error) -> Option<media::Error> {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.find_map(media::Error::of_sink)
 }
 
 /// Finds the file of a message.
@@ -236,12 +287,17 @@ impl Downloads {
         Self { http: WhatsAppHttp::new(http, main.clone()).shared(), main, files }
     }
 
-    /// The file of a message, whose content is JSON text in the form of the API; `None` when it has
-    /// none, or it is larger than `limit` bytes or cannot be had.
-    pub async fn open(&self, message: &str, limit: u64) -> Option<media::File> {
-        let Described { params, host, .. } = describe(message).ok()?;
+    /// The file of a message, whose content is JSON text in the form of the API.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the message has no file or it is larger than `limit` bytes,
+    /// [`Error::Refused`] when it cannot be had.
+    pub async fn get(&self, message: &str, limit: u64) -> Result<Opened, Error> {
+        let Described { params, host, mut opened } = describe(message)?;
+        let within = DOWNLOAD + Duration::from_secs(params.file_length / net::SLOWEST);
+        let too_large = || invalid(&media::Error::TooLarge(limit));
         if params.file_length > limit {
-            return None;
+            return Err(too_large());
         }
         let mut route = MediaRoute::default_hosts();
         route.hosts.splice(0..0, host.map(MediaHost::new));
@@ -249,13 +305,25 @@ impl Downloads {
         let downloader = MediaDownloader::new(Arc::clone(&self.http), runtime, route);
         let target = Target(self.files.sink_of(limit));
         let downloading = downloader.download_to_writer(&params, target);
-        match tokio::time::timeout(DOWNLOAD, downloading).await {
-            Ok(Ok(Target(sink))) => sink.finish().ok(),
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "a file could not be downloaded");
-                None
-            }
-            Err(_) => None,
-        }
+        let refused = |why: String| Error::Refused(format!("the file could not be downloaded: {why}"));
+        let done = tokio::time::timeout(within, downloading).await;
+        let done = done.map_err(|_| refused("it did not arrive in time".to_owned()))?;
+        let Target(sink) = done.map_err(anyhow::Error::from).map_err(|error| match of_sink(&error) {
+            Some(full) => invalid(&full),
+            None => refused(error.to_string()),
+        })?;
+        opened.file = sink.finish().map_err(|error| refused(error.to_string()))?;
+        Ok(opened)
+    }
+}
+
+#[async_trait]
+impl Files for Downloads {
+    fn handle(&self) -> &media::Handle {
+        &self.files
+    }
+
+    async fn open(&self, _: &MessageKey, message: &str) -> Result<Opened, Error> {
+        self.get(message, self.files.max_bytes()).await
     }
 }

@@ -19,7 +19,7 @@ use super::inbound::{content, context_of, source};
 use crate::channel::Signal;
 use crate::domain::address::JidKind;
 use crate::domain::message::present;
-use crate::domain::{EventKind, MessageKey, MessageStatus, StoredMessage};
+use crate::domain::{EventKind, HistoryPart, MessageKey, MessageStatus, StoredMessage};
 use crate::events::{self, ChatState, Unread, Write};
 
 /// Messages, chats or contacts of one transaction.
@@ -48,8 +48,17 @@ fn is_wanted(context: &Context, blob: &LazyHistorySync) -> bool {
     blob.sync_type() != HistorySyncType::FULL as i32 || context.seat.settings.borrow().sync_full_history
 }
 
+/// What the messages of a blob are told with. The newest part of a history comes first.
+fn part_of(blob: &LazyHistorySync) -> HistoryPart {
+    let is = |kind: HistorySyncType| blob.sync_type() == kind as i32;
+    let is_first =
+        is(HistorySyncType::INITIAL_BOOTSTRAP) && blob.chunk_order().is_none_or(|order| order <= 1);
+    let is_latest = (!is(HistorySyncType::ON_DEMAND)).then_some(is_first);
+    HistoryPart { is_latest, progress: blob.progress() }
+}
+
 async fn record(context: &Context, client: &Client, blob: &LazyHistorySync) {
-    let mut stream = blob.stream();
+    let (mut stream, part) = (blob.stream(), part_of(blob));
     let mut chats: Vec<Value> = Vec::new();
     loop {
         let conversation = match stream.next_conversation() {
@@ -67,7 +76,7 @@ async fn record(context: &Context, client: &Client, blob: &LazyHistorySync) {
         chats.push(json!({
             "remoteJid": chat.jid, "instanceId": context.seat.instance, "name": name_of(&conversation),
         }));
-        if !self::conversation(context, client, (&chat, conversation)).await {
+        if !self::conversation(context, client, (&chat, conversation), part).await {
             return;
         }
         if chats.len() >= BATCH && !tell(context, EventKind::ChatsSet, &mut chats).await {
@@ -121,9 +130,10 @@ async fn conversation(
     context: &Context,
     client: &Client,
     (chat, mut conversation): (&Shown, wa::Conversation),
+    part: HistoryPart,
 ) -> bool {
     let messages = std::mem::take(&mut conversation.messages);
-    let mut first: Vec<Write> = context.pairs.learn(chat).into_iter().collect();
+    let mut first: Vec<Write> = context.learn(chat).into_iter().collect();
     for some in messages.chunks(BATCH) {
         let mut stored = Vec::with_capacity(some.len());
         for message in some {
@@ -144,10 +154,10 @@ async fn conversation(
         writes.extend(chat_writes(chat, &conversation, &stored));
         if context.seat.journal.wants(EventKind::MessagesSet) && !stored.is_empty() {
             let instance = context.seat.instance;
-            let shown: Vec<_> = stored.iter().map(|message| present::received(message, instance)).collect();
-            writes.extend(
-                context.seat.journal.event(EventKind::MessagesSet, &shown).into_iter().map(Write::Event),
-            );
+            let shown: Vec<_> =
+                stored.iter().map(|message| present::received(message, instance, None)).collect();
+            let told = context.seat.journal.event_of_history(EventKind::MessagesSet, &shown, part);
+            writes.extend(told.into_iter().map(Write::Event));
         }
         if !commit(context, writes).await {
             return false;
@@ -236,6 +246,7 @@ async fn names(context: &Context, client: &Client, names: Vec<wa::Pushname>) {
             let parsed = known.id.as_deref().and_then(|id| id.parse().ok());
             let (Some(jid), Some(name)) = (parsed, &known.pushname) else { continue };
             let Some(contact) = address::shown(client, &jid, None).await else { continue };
+            writes.extend(context.learn(&contact));
             shown.push(json!({
                 "remoteJid": contact.jid, "pushName": name, "profilePicUrl": null,
                 "instanceId": context.seat.instance,

@@ -1,5 +1,6 @@
 //! What an incoming message changes, and what is told about it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -53,8 +54,8 @@ pub fn is_ignored(context: &Context, info: &MessageInfo) -> bool {
 
 impl Incoming<'_> {
     fn writes(&self) -> Vec<Write> {
-        let mut writes: Vec<Write> = self.context.pairs.learn(&self.sender).into_iter().collect();
-        writes.extend(self.context.pairs.learn(&self.chat));
+        let mut writes: Vec<Write> = self.context.learn(&self.sender).into_iter().collect();
+        writes.extend(self.context.learn(&self.chat));
         match self.protocol() {
             Some(protocol) => writes.extend(self.protocol_writes(protocol)),
             None => {
@@ -102,10 +103,13 @@ impl Incoming<'_> {
 
     fn content_writes(&self) -> Vec<Write> {
         let Some((message_type, content)) = content(self.message) else { return Vec::new() };
+        let (id, seat) = (Uuid::now_v7(), &self.context.seat);
+        let policy = || seat.settings.borrow().media.clone();
+        let keep = seat.journal.keep(policy, &seat.name, id, || Some(Cow::Borrowed(&content)));
         let info = &self.inbound.info;
         let from_me = info.source.is_from_me;
         let stored = Arc::new(StoredMessage {
-            id: Uuid::now_v7(),
+            id,
             key: self.key(),
             push_name: self.push_name(),
             status: if from_me { MessageStatus::ServerAck } else { MessageStatus::DeliveryAck },
@@ -117,8 +121,9 @@ impl Incoming<'_> {
             timestamp: info.timestamp.timestamp(),
             deleted: false,
         });
-        let upsert = if self.context.seat.journal.wants(EventKind::MessagesUpsert) {
-            self.event(EventKind::MessagesUpsert, &present::received(&stored, self.context.seat.instance))
+        let upsert = if seat.journal.wants(EventKind::MessagesUpsert) {
+            let url = keep.as_ref().and_then(|keep| keep.url.as_deref());
+            self.event(EventKind::MessagesUpsert, &present::received(&stored, seat.instance, url))
         } else {
             Vec::new()
         };
@@ -131,6 +136,7 @@ impl Incoming<'_> {
             },
             self.chat_write(&stored),
         ];
+        writes.extend(keep.map(|keep| Write::Media { message: id, kind: keep.kind }));
         writes.extend(self.contact_write());
         writes
     }

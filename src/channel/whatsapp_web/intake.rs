@@ -9,7 +9,7 @@ use wacore::types::message::MessageInfo;
 use wacore_binary::Jid as WireJid;
 
 use super::connection::Context;
-use super::{calls, changes, groups, receipts, subscriber};
+use super::{address, calls, changes, groups, receipts, subscriber};
 use crate::telemetry::metrics::{DROPPED_EVENTS, SINK};
 
 /// Reports that may wait. A receipt storm after a long absence fits; past it reports are dropped
@@ -24,6 +24,8 @@ pub enum Item {
     Read(Arc<MessageInfo>),
     /// An acknowledgement that nobody waited for.
     Late(String),
+    /// Hidden identities whose phone numbers became known: the users of both.
+    Pairs(Vec<(String, String)>),
 }
 
 /// Lookups that may wait. They ask WhatsApp, and must not hold up the reports.
@@ -117,6 +119,10 @@ pub async fn drain(context: Arc<Context>, mut items: mpsc::Receiver<Item>) {
         match item {
             Item::Read(info) => receipts::mark_read(&client, &info).await,
             Item::Late(id) => subscriber::late_ack(&context, &id).await,
+            Item::Pairs(users) => {
+                let pairs: Vec<_> = users.iter().filter_map(|(lid, pn)| address::pair(lid, pn)).collect();
+                address::learnt(&context, &pairs).await;
+            }
             Item::Event(event) => match &*event {
                 Event::Receipt(receipt) => receipts::receipt(&context, &client, receipt).await,
                 Event::IncomingCall(call) => calls::incoming(&context, &client, call).await,

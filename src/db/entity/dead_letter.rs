@@ -13,6 +13,7 @@ pub struct Model {
     pub sequence: i64,
     pub data: String,
     pub event_time: i64,
+    pub history: Option<String>,
     pub target: String,
     pub attempts: i32,
     pub last_status: Option<i32>,

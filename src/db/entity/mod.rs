@@ -9,6 +9,7 @@ pub mod group_metadata;
 pub mod instance;
 pub mod label;
 pub mod label_chat;
+pub mod media;
 pub mod message;
 pub mod node;
 pub mod outbox;

@@ -13,6 +13,7 @@ pub struct Model {
     pub sequence: i64,
     pub data: String,
     pub event_time: i64,
+    pub history: Option<String>,
     pub attempt: i32,
     pub due_at: i64,
     pub created_at: i64,

@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 pub(super) use rows::changes;
 
-pub use types::{Counts, InstanceFilter, InstanceUpdate, Located, NewInstance, Ownership, Remains};
+pub use types::{Counts, InstanceFilter, InstanceUpdate, Listed, Located, NewInstance, Ownership, Remains};
 
-use super::entity::instance::{Column, Entity};
+use super::entity::instance::{Column, Entity, Model};
 use super::entity::sink;
 use super::pools::Pools;
 use super::{Error, sinks};
@@ -89,26 +89,23 @@ impl Instances {
         self.many(alive().filter(one_of(Column::Id, ids))).await
     }
 
-    /// The matching instances of all client names, by name.
+    /// The matching instances of all client names, by name, with what they have: two queries, however many
+    /// they are.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn all(&self, filter: &InstanceFilter) -> Result<Vec<Instance>, Error> {
-        let mut some = alive();
-        if let Some(name) = &filter.name {
-            some = some.filter(Column::Name.eq(name.as_str()));
+    pub async fn list(&self, filter: &InstanceFilter) -> Result<Vec<Listed>, Error> {
+        let rows = matching(filter).order_by_asc(Column::Name).all(self.pools.read()).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
         }
-        if let Some(id) = filter.id {
-            some = some.filter(Column::Id.eq(id.0));
-        }
-        if let Some(client_name) = &filter.client_name {
-            some = some.filter(Column::ClientName.eq(client_name));
-        }
-        if let Some(number) = &filter.number {
-            let jid = format!("{number}@s.whatsapp.net");
-            some = some.filter(Condition::any().add(Column::Number.eq(number)).add(Column::OwnerJid.eq(jid)));
-        }
-        self.many(some).await
+        let mut sinks = self.sinks_of(matching(filter)).await?;
+        let listed = |row: Model| {
+            let counts = rows::counts(row.message_count, row.contact_count, row.chat_count);
+            let sinks = sinks.remove(&InstanceId(row.id)).unwrap_or_default();
+            Ok(Listed { instance: rows::stored(row)?, counts, sinks })
+        };
+        rows.into_iter().map(listed).collect()
     }
 
     /// How much some instances have on record, as the writer counts it, in one query. Every id asked for
@@ -126,9 +123,7 @@ impl Instances {
             .all(self.pools.read())
             .await?;
         for (id, messages, contacts, chats) in rows {
-            let number = |count: i64| u64::try_from(count).unwrap_or_default();
-            let of = Counts { messages: number(messages), contacts: number(contacts), chats: number(chats) };
-            counts.insert(InstanceId(id), of);
+            counts.insert(InstanceId(id), rows::counts(messages, contacts, chats));
         }
         Ok(counts)
     }
@@ -138,9 +133,13 @@ impl Instances {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn all_sinks(&self, ids: &[InstanceId]) -> Result<HashMap<InstanceId, Vec<Sink>>, Error> {
-        let living = alive().select_only().column(Column::Id).filter(one_of(Column::Id, ids));
+        self.sinks_of(alive().filter(one_of(Column::Id, ids))).await
+    }
+
+    async fn sinks_of(&self, some: Select<Entity>) -> Result<HashMap<InstanceId, Vec<Sink>>, Error> {
+        let ids = some.select_only().column(Column::Id);
         let rows = sink::Entity::find()
-            .filter(sink::Column::InstanceId.in_subquery(sea_orm::QueryTrait::into_query(living)))
+            .filter(sink::Column::InstanceId.in_subquery(sea_orm::QueryTrait::into_query(ids)))
             .order_by_asc(sink::Column::Kind);
         let mut all: HashMap<InstanceId, Vec<Sink>> = HashMap::new();
         for row in rows.all(self.pools.read()).await? {
@@ -225,6 +224,24 @@ impl Instances {
 
 fn alive() -> Select<Entity> {
     Entity::find().filter(Column::DeletedAt.is_null())
+}
+
+fn matching(filter: &InstanceFilter) -> Select<Entity> {
+    let mut some = alive();
+    if let Some(name) = &filter.name {
+        some = some.filter(Column::Name.eq(name.as_str()));
+    }
+    if let Some(id) = filter.id {
+        some = some.filter(Column::Id.eq(id.0));
+    }
+    if let Some(client_name) = &filter.client_name {
+        some = some.filter(Column::ClientName.eq(client_name));
+    }
+    if let Some(number) = &filter.number {
+        let jid = format!("{number}@s.whatsapp.net");
+        some = some.filter(Condition::any().add(Column::Number.eq(number)).add(Column::OwnerJid.eq(jid)));
+    }
+    some
 }
 
 fn one_of(column: impl ColumnTrait, ids: &[InstanceId]) -> Expr {

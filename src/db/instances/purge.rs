@@ -12,7 +12,8 @@ const GRACE: i64 = 24 * 3600 * 1000;
 
 /// Tenant tables and what identifies their rows in the instance. The last two are needed for what is
 /// still to be delivered.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 11] = [
+    (MEDIA, "id"),
     ("message", "id"),
     ("chat", "remote_jid"),
     ("contact", "id"),
@@ -25,6 +26,8 @@ const TABLES: [(&str, &str); 10] = [
     ("outbox", "id"),
 ];
 const DELIVERY: usize = 2;
+/// Its rows name files that have to go first, where somebody removes them.
+const MEDIA: &str = "media";
 
 pub(super) async fn next(pools: &Pools, chunk: u64) -> Result<bool, Error> {
     let chunk = i64::try_from(chunk.max(1)).unwrap_or(i64::MAX);
@@ -33,9 +36,10 @@ pub(super) async fn next(pools: &Pools, chunk: u64) -> Result<bool, Error> {
     // Oldest deletions first, so that every deleted instance is reached in the end.
     for (id, deleted_at) in deleted(pools).await? {
         let age = pools.now() - deleted_at;
-        let over = age > GRACE || (age >= pools.keep_deleted && outbox_is_empty(pools, id).await?);
+        let told = age > GRACE || (age >= pools.keep_deleted && outbox_is_empty(pools, id).await?);
+        let over = told && !(pools.keeps_media && has_media(pools, id).await?);
         let tables = &TABLES[..if over { TABLES.len() } else { TABLES.len() - DELIVERY }];
-        for (table, key) in tables {
+        for (table, key) in tables.iter().filter(|(table, _)| *table != MEDIA || !pools.keeps_media) {
             left -= remove(pools, table, &[key], id, left).await?;
         }
         left -= remove(pools, "session_record", &["kind", "record_key"], id, left).await?;
@@ -93,6 +97,13 @@ async fn outbox_is_empty(pools: &Pools, id: Uuid) -> Result<bool, Error> {
 
     use crate::db::entity::outbox::{Column, Entity};
     Ok(Entity::find().filter(Column::InstanceId.eq(id)).one(pools.read()).await?.is_none())
+}
+
+async fn has_media(pools: &Pools, id: Uuid) -> Result<bool, Error> {
+    use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+    use crate::db::entity::media::{Column, Entity};
+    Ok(Entity::find().filter(Column::InstanceId.eq(id)).one(pools.read()).await?.is_some())
 }
 
 /// Last, and only when nothing is left: the row is what finds the others.

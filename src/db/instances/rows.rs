@@ -3,7 +3,7 @@
 use sea_orm::ActiveValue::{NotSet, Set};
 use uuid::Uuid;
 
-use super::{InstanceUpdate, Located, NewInstance, Ownership};
+use super::{Counts, InstanceUpdate, Located, NewInstance, Ownership};
 use crate::db::Error;
 use crate::db::entity::instance::{ActiveModel, Model};
 use crate::db::error::Cause;
@@ -122,6 +122,11 @@ pub(super) fn stored(row: Model) -> Result<Instance, Error> {
         created_at: row.created_at,
         updated_at: row.updated_at,
     })
+}
+
+pub(super) fn counts(messages: i64, contacts: i64, chats: i64) -> Counts {
+    let number = |count: i64| u64::try_from(count).unwrap_or_default();
+    Counts { messages: number(messages), contacts: number(contacts), chats: number(chats) }
 }
 
 fn name(stored: Option<String>) -> Result<InstanceName, Error> {

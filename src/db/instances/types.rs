@@ -1,7 +1,7 @@
 //! What goes into and comes out of the table of instances.
 
 use crate::domain::instance::Disconnection;
-use crate::domain::{ConnectionState, Fence, InstanceId, InstanceName, NodeId, Settings};
+use crate::domain::{ConnectionState, Fence, Instance, InstanceId, InstanceName, NodeId, Settings, Sink};
 
 /// An instance to create.
 #[derive(Clone, PartialEq, Debug)]
@@ -75,6 +75,17 @@ pub struct Counts {
     pub contacts: u64,
     /// Chats.
     pub chats: u64,
+}
+
+/// An instance in a list.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Listed {
+    /// The instance.
+    pub instance: Instance,
+    /// How much it has on record.
+    pub counts: Counts,
+    /// Where its events go.
+    pub sinks: Vec<Sink>,
 }
 
 /// Who has an instance, for those who place them.

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::directory::{self, ChatChange, ContactChange, Effect};
 use super::labels;
+use super::merge;
 use super::message::{Slot, is_ahead};
 use super::state::{Sent, State};
 use super::{EventsFor, Routed, Unit, Write};
@@ -15,8 +16,12 @@ pub fn unit(state: &mut State, unit: &Unit) -> Vec<bool> {
     let mut changed = Vec::with_capacity(unit.writes.len());
     for write in &unit.writes {
         let did = match write {
-            // The chat has counted this message already.
-            Write::Chat { last: Some((message, _)), .. } if repeated.contains(message) => false,
+            // The chat has counted this message already, and its file is kept.
+            Write::Chat { last: Some((message, _)), .. } | Write::Media { message, .. }
+                if repeated.contains(message) =>
+            {
+                false
+            }
             _ => apply(state, unit.instance, write),
         };
         if let (false, Write::Message { message, .. }) = (did, write) {
@@ -41,6 +46,10 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
             state.idempotency_keys.extend(name);
             state.add_message(Slot::insert(instance, message, idempotency_key.clone()));
             state.tell(instance, events);
+            true
+        }
+        Write::Media { message, kind } => {
+            state.media.push((*message, instance, *kind));
             true
         }
         Write::Status { key_id, remote_jid, from_me, status, events } => {
@@ -149,8 +158,10 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
             let changed = directory::picture(state, instance, remote_jid, profile_pic_url.as_deref());
             told(state, instance, changed, events)
         }
-        Write::Address { lid, pn } => {
+        Write::Address { lid, pn, on_chat } => {
             state.addresses.insert((instance, lid.clone()), pn.clone());
+            let moved = merge::all(state, instance, lid, pn);
+            told(state, instance, moved, on_chat);
             true
         }
         Write::Group { jid, row, events } => {

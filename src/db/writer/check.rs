@@ -65,7 +65,11 @@ fn write(write: &Write) -> Result<(), Error> {
             jid(remote_jid)?;
             routed(events)
         }
-        Write::Address { lid, pn } => jid(lid).and_then(|()| jid(pn)),
+        Write::Address { lid, pn, on_chat } => {
+            jid(lid)?;
+            jid(pn)?;
+            routed(on_chat)
+        }
         Write::Group { jid: group, row, events } => {
             jid(group)?;
             for part in row.iter().flat_map(|row| [&row.metadata, &row.members]) {
@@ -73,7 +77,7 @@ fn write(write: &Write) -> Result<(), Error> {
             }
             routed(events)
         }
-        Write::ForgetGroups => Ok(()),
+        Write::ForgetGroups | Write::Media { .. } => Ok(()),
         Write::Session { change } => session(change),
         Write::Instance(update) => {
             for address in [&update.owner_jid, &update.owner_lid] {

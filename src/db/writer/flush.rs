@@ -6,13 +6,17 @@ use sea_orm::{
 
 use uuid::Uuid;
 
+use super::columns::{
+    CHAT, CHAT_SET, CONTACT, CONTACT_SET, GROUP, INSTANCE_CHANGE, INSTANCE_SET, LABEL, LABEL_SET, MESSAGE,
+    MESSAGE_CHANGE, MESSAGE_SET, OUTBOX, RECORD, RECORD_KEY,
+};
 use super::directory::clean;
 use super::message::{New, Slot};
 use super::sql::{self, Columns, Conflict, Type};
 use super::state::{Grown, Row, Sent, State};
 use crate::db::entity::{group_metadata, instance, session_record};
 use crate::db::instances::changes;
-use crate::db::{Error, search};
+use crate::db::{Error, outbox, search};
 use crate::domain::InstanceId;
 
 /// The rows of one statement's parameters.
@@ -27,6 +31,7 @@ impl Flush<'_> {
     /// Writes every changed row, and gives the outbox rows their ids.
     pub async fn all(&self, state: &mut State) -> Result<(), Error> {
         self.messages(state).await?;
+        self.media(state).await?;
         self.directory(state).await?;
         self.labels(state).await?;
         self.groups(state).await?;
@@ -56,9 +61,11 @@ impl Flush<'_> {
     }
 
     async fn directory(&self, state: &State) -> Result<(), Error> {
-        let removed: Values =
-            state.removed_chats.iter().map(|(id, jid)| vec![id.0.into(), jid.clone().into()]).collect();
-        self.delete("chat", &[("instance_id", Type::Id), ("remote_jid", Type::Text)], &removed).await?;
+        for (table, removed) in [("chat", &state.removed_chats), ("contact", &state.removed_contacts)] {
+            let removed: Values =
+                removed.iter().map(|(id, jid)| vec![id.0.into(), jid.clone().into()]).collect();
+            self.delete(table, &[("instance_id", Type::Id), ("remote_jid", Type::Text)], &removed).await?;
+        }
         let chats: Values = state
             .chats
             .iter()
@@ -225,6 +232,7 @@ impl Flush<'_> {
                     row.sequence.into(),
                     row.event.data.get().into(),
                     row.event.time.into(),
+                    outbox::history(&row.event).into(),
                     now.into(),
                 ]
             })
@@ -264,7 +272,7 @@ impl Flush<'_> {
         Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(1))
     }
 
-    async fn insert(
+    pub(super) async fn insert(
         &self,
         table: &str,
         columns: &[&str],
@@ -324,48 +332,9 @@ fn count_messages(state: &mut State) {
     }
 }
 
-const INSTANCE_CHANGE: [(&str, Type); 5] = [
-    ("id", Type::Id),
-    ("event_sequence", Type::Number),
-    ("message_count", Type::Number),
-    ("chat_count", Type::Number),
-    ("contact_count", Type::Number),
-];
-
-const INSTANCE_SET: [(&str, &str); 4] = [
-    ("event_sequence", "v.event_sequence"),
-    ("message_count", "t.message_count + v.message_count"),
-    ("chat_count", "t.chat_count + v.chat_count"),
-    ("contact_count", "t.contact_count + v.contact_count"),
-];
-
-const fn replace(key: &'static [&'static str], set: &'static [&'static str]) -> Conflict {
+pub(super) const fn replace(key: &'static [&'static str], set: &'static [&'static str]) -> Conflict {
     Conflict::Replace { key, set }
 }
-
-const GROUP: [&str; 5] = ["instance_id", "jid", "metadata", "members", "fetched_at"];
-
-const MESSAGE: [&str; 19] = [
-    "id",
-    "instance_id",
-    "key_id",
-    "remote_jid",
-    "remote_jid_alt",
-    "from_me",
-    "participant",
-    "push_name",
-    "status",
-    "updates",
-    "message_type",
-    "message",
-    "context_info",
-    "message_timestamp",
-    "source",
-    "idempotency_key",
-    "deleted",
-    "created_at",
-    "search",
-];
 
 fn insertion(slot: &Slot, new: &New, now: i64) -> Vec<Value> {
     let key = &slot.key;
@@ -391,29 +360,6 @@ fn insertion(slot: &Slot, new: &New, now: i64) -> Vec<Value> {
         search::stored(slot.instance, slot.content().unwrap_or("null")).into(),
     ]
 }
-
-/// What is NULL stays as it is.
-const MESSAGE_CHANGE: [(&str, Type); 8] = [
-    ("id", Type::Id),
-    ("instance_id", Type::Id),
-    ("status", Type::Number),
-    ("updates", Type::Text),
-    ("message", Type::Text),
-    ("message_timestamp", Type::Number),
-    ("deleted", Type::Number),
-    ("search", Type::Text),
-];
-
-const MESSAGE_SET: [(&str, &str); 6] = [
-    // The same rule as `is_ahead`, for rows that were not read.
-    ("status", "CASE WHEN t.status <= 1 OR v.status > t.status THEN v.status ELSE t.status END"),
-    ("updates", "COALESCE(v.updates, t.updates)"),
-    ("message", "COALESCE(v.message, t.message)"),
-    ("message_timestamp", "COALESCE(v.message_timestamp, t.message_timestamp)"),
-    ("deleted", "COALESCE(v.deleted, t.deleted)"),
-    // An edit brings its own words, be there any or none.
-    ("search", "CASE WHEN v.message IS NULL THEN t.search ELSE v.search END"),
-];
 
 fn change_of_slot(slot: &Slot) -> Vec<Value> {
     let content = slot.content.clone().filter(|_| slot.edited);
@@ -442,56 +388,3 @@ fn change_of_sent(id: Uuid, instance: InstanceId, sent: &Sent) -> Vec<Value> {
         None::<String>.into(),
     ]
 }
-
-const CHAT: [&str; 13] = [
-    "instance_id",
-    "remote_jid",
-    "id",
-    "remote_jid_alt",
-    "name",
-    "unread_count",
-    "last_message_id",
-    "last_message_at",
-    "created_at",
-    "updated_at",
-    "archived",
-    "pinned",
-    "muted_until",
-];
-const CHAT_SET: [&str; 9] = [
-    "remote_jid_alt",
-    "name",
-    "unread_count",
-    "last_message_id",
-    "last_message_at",
-    "updated_at",
-    "archived",
-    "pinned",
-    "muted_until",
-];
-
-const LABEL: [&str; 7] =
-    ["instance_id", "label_id", "name", "color", "predefined_id", "created_at", "updated_at"];
-const LABEL_SET: [&str; 4] = ["name", "color", "predefined_id", "updated_at"];
-
-const CONTACT: [&str; 10] = [
-    "instance_id",
-    "remote_jid",
-    "id",
-    "remote_jid_alt",
-    "push_name",
-    "saved_name",
-    "profile_pic_url",
-    "is_saved",
-    "created_at",
-    "updated_at",
-];
-const CONTACT_SET: [&str; 6] =
-    ["remote_jid_alt", "push_name", "saved_name", "profile_pic_url", "is_saved", "updated_at"];
-
-const RECORD_KEY: [(&str, Type); 3] =
-    [("instance_id", Type::Id), ("kind", Type::Text), ("record_key", Type::Bytes)];
-const RECORD: [&str; 5] = ["instance_id", "kind", "record_key", "value", "expires_at"];
-
-const OUTBOX: [&str; 9] =
-    ["instance_id", "sink", "event_id", "kind", "chat", "sequence", "data", "event_time", "created_at"];

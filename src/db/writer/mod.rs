@@ -5,9 +5,12 @@
 mod apply;
 mod batch;
 mod check;
+mod columns;
 mod directory;
 mod flush;
 mod labels;
+mod media;
+mod merge;
 mod message;
 mod preload;
 mod queue;

@@ -139,8 +139,15 @@ impl<'a> Needs<'a> {
             Write::Contact { remote_jid, .. } | Write::ContactPicture { remote_jid, .. } => {
                 self.contacts.insert((instance, remote_jid));
             }
+            Write::Address { lid, pn, .. } => {
+                for jid in [lid, pn] {
+                    self.chats.insert((instance, jid));
+                    self.contacts.insert((instance, jid));
+                    self.labelled.insert((instance, jid));
+                }
+            }
             Write::Sent { .. }
-            | Write::Address { .. }
+            | Write::Media { .. }
             | Write::Group { .. }
             | Write::ForgetGroups
             | Write::Session { .. }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::message::Slot;
 use super::{Routed, SessionChange};
 use crate::db::{Chat, Contact, GroupRow, InstanceUpdate, Label, OutboxRow};
-use crate::domain::{InstanceId, MessageStatus};
+use crate::domain::{InstanceId, MediaKind, MessageStatus};
 
 /// A row by its instance and its name in it.
 pub type Of<T> = HashMap<(InstanceId, String), T>;
@@ -29,6 +29,7 @@ pub struct State {
     pub contacts: Of<Row<Contact>>,
     /// Removed before the others are written: one may come again in the same batch.
     pub removed_chats: BTreeSet<(InstanceId, String)>,
+    pub removed_contacts: BTreeSet<(InstanceId, String)>,
     pub labels: Of<Row<Label>>,
     pub removed_labels: BTreeSet<(InstanceId, String)>,
     /// Whether a chat has a label, by the label and the chat.
@@ -40,6 +41,8 @@ pub struct State {
     pub clears: Vec<(InstanceId, Option<Cow<'static, str>>)>,
     pub records: HashMap<(InstanceId, Cow<'static, str>, Vec<u8>), Option<Record>>,
     pub updates: Vec<(InstanceId, InstanceUpdate)>,
+    /// Files that are to be kept, by the rows of their messages.
+    pub media: Vec<(Uuid, InstanceId, MediaKind)>,
     pub outbox: Vec<OutboxRow>,
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::db::{GroupRow, InstanceUpdate};
-use crate::domain::{Event, Fence, InstanceId, MessageKey, MessageStatus, StoredMessage};
+use crate::domain::{Event, Fence, InstanceId, MediaKind, MessageKey, MessageStatus, StoredMessage};
 
 /// Writes of one instance that happen together or not at all, in order.
 #[derive(Clone, Debug)]
@@ -34,6 +34,14 @@ pub enum Write {
         fresh: bool,
         /// Told when stored.
         events: Vec<Routed>,
+    },
+    /// Notes that the file of a message is to be kept. Does nothing when `message` names a message of this
+    /// unit that was on record already.
+    Media {
+        /// The row of the message.
+        message: Uuid,
+        /// What it is.
+        kind: MediaKind,
     },
     /// Moves a message forward and appends the status to its `updates`. Does nothing when the
     /// message is absent or already there. An error only replaces `Pending`.
@@ -201,12 +209,15 @@ pub enum Write {
         /// Told when something changed.
         events: Vec<Routed>,
     },
-    /// Learns which phone number a hidden identity has; a newer pair replaces an older one.
+    /// Learns which phone number a hidden identity has; a newer pair replaces an older one. The chat, its
+    /// labels and the contact that are on record under the identity come to those under the number.
     Address {
         /// Hidden identity.
         lid: String,
         /// Phone number address.
         pn: String,
+        /// Told when a chat came.
+        on_chat: Vec<Routed>,
     },
     /// Records what is known of a group, or forgets it.
     Group {
@@ -329,6 +340,7 @@ impl std::fmt::Debug for Write {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Message { .. } => "Message",
+            Self::Media { .. } => "Media",
             Self::Status { .. } => "Status",
             Self::Sent { .. } => "Sent",
             Self::Edit { .. } => "Edit",

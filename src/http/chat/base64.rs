@@ -26,6 +26,7 @@ pub struct GetBase64 {
     #[schema(value_type = Object)]
     message: Wanted,
     /// Whether audio becomes MP4; no when absent.
+    #[schema(value_type = Option<bool>)]
     convert_to_mp4: bool,
 }
 
@@ -58,6 +59,8 @@ pub async fn handle(
     state: web::Data<State>,
     Valid(GetBase64 { message, convert_to_mp4 }): Valid<GetBase64>,
 ) -> Result<HttpResponse, Error> {
+    // Nothing is looked up for an instance that cannot ask for a file.
+    drop(instance.work().await?);
     let Wanted { key, content } = message;
     let (key, content) = match content {
         Some(content) => (key, content),
@@ -68,10 +71,11 @@ pub async fn handle(
         }
     };
     let working = instance.work().await?;
-    let opened = working.files()?.open(&key, &content).await;
+    let files = working.files()?;
+    let opened = files.open(&key, &content).await;
     let mut opened = opened.map_err(|error| instance.explain(error))?;
     if convert_to_mp4 && opened.media_type == "audioMessage" {
-        let converted = state.media.as_mp4(&opened.file).await;
+        let converted = files.handle().as_mp4(&opened.file).await;
         opened.file = converted.map_err(|error| Error::of_media(&error, "convertToMp4"))?;
         opened.mimetype = "audio/mp4".to_owned();
     }

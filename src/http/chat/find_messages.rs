@@ -1,17 +1,23 @@
 //! `POST /chat/findMessages/{instance}`.
 
-use actix_web::HttpResponse;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use actix_web::{HttpResponse, web};
 use chrono::{DateTime, NaiveDate};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{forms_of, paging};
 use crate::db::{MessageFilter, Page, Scope};
-use crate::domain::message::present::raw;
-use crate::domain::{InstanceId, StoredMessage, poll};
-use crate::http::Error;
+use crate::domain::message::present::{raw, with_url};
+use crate::domain::{InstanceId, MessageKey, MessageStatus, StoredMessage, poll};
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
+use crate::http::{Error, State};
 
 /// Which messages, and which part of them.
 #[derive(ToSchema)]
@@ -102,48 +108,123 @@ pub(super) fn key(message: &StoredMessage) -> Value {
     key
 }
 
-/// A message on record, as clients read it.
-fn shown(message: &StoredMessage, instance: InstanceId) -> Value {
+/// A message on record, as clients read it. It is written as it is: a tree of values for every message would
+/// cost more than to find it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shown<'a> {
+    id: Uuid,
+    key: ShownKey<'a>,
+    push_name: Option<&'a str>,
+    message_type: &'a str,
+    message: Option<Cow<'a, RawValue>>,
+    message_timestamp: i64,
+    instance_id: InstanceId,
+    source: &'a str,
+    context_info: Option<&'a RawValue>,
+    status: MessageStatus,
+    #[serde(rename = "MessageUpdate")]
+    updates: Vec<Update<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownKey<'a> {
+    #[serde(flatten)]
+    key: &'a MessageKey,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted: Option<bool>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Update<'a> {
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poll_updates: Option<Value>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Found<'a> {
+    total: u64,
+    pages: u64,
+    current_page: u64,
+    records: Vec<Shown<'a>>,
+}
+
+/// A message with the link to its file when that is kept.
+pub fn record<'a>(message: &'a StoredMessage, instance: InstanceId, media_url: Option<&str>) -> Shown<'a> {
     let (content, tally) = poll::shown(&message.message_type, &message.message);
-    let mut updates: Vec<Value> = message.updates.iter().map(|status| json!({"status": status})).collect();
-    updates.extend(tally.map(|tally| json!({"status": message.status, "pollUpdates": tally})));
-    json!({
-        "id": message.id,
-        "key": key(message),
-        "pushName": message.push_name,
-        "messageType": message.message_type,
-        "message": content,
-        "messageTimestamp": message.timestamp,
-        "instanceId": instance,
-        "source": message.source,
-        "contextInfo": raw(message.context_info.as_deref()),
-        "status": message.status,
-        "MessageUpdate": updates,
-    })
+    let content = match media_url {
+        Some(url) => content.map(|content| with_url(content, url)),
+        None => content,
+    };
+    let update = |status| Update { status, poll_updates: None };
+    let mut updates: Vec<Update<'_>> = message.updates.iter().map(|status| update(status)).collect();
+    updates
+        .extend(tally.map(|tally| Update { poll_updates: Some(tally), ..update(message.status.as_str()) }));
+    Shown {
+        id: message.id,
+        key: ShownKey { key: &message.key, deleted: message.deleted.then_some(true) },
+        push_name: message.push_name.as_deref(),
+        message_type: &message.message_type,
+        message: content,
+        message_timestamp: message.timestamp,
+        instance_id: instance,
+        source: &message.source,
+        context_info: raw(message.context_info.as_deref()),
+        status: message.status,
+        updates,
+    }
 }
 
 /// A page of messages, newest first.
 pub async fn handle(
     instance: LocalInstance,
+    state: web::Data<State>,
     Valid(body): Valid<FindMessages>,
 ) -> Result<HttpResponse, Error> {
     let filter = body.filter.resolved(&instance.scope()).await?;
-    answer(&instance, &filter, body.page).await
+    answer((&instance, &state), &filter, body.page).await
+}
+
+/// New links to the files of messages, as far as those are kept.
+async fn links(
+    instance: &LocalInstance,
+    state: &State,
+    messages: &[StoredMessage],
+) -> Result<HashMap<Uuid, String>, Error> {
+    let Some(files) = &state.files else { return Ok(HashMap::new()) };
+    // What is not told in events is not told here.
+    if !instance.settings().media.media_url.unwrap_or(true) {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<Uuid> = messages
+        .iter()
+        .filter(|message| message.message.contains("\"mediaKey\""))
+        .map(|message| message.id)
+        .collect();
+    let kept = instance.scope().media().among(&ids).await?;
+    let (name, now) = (instance.name().as_str(), state.clock.now_ms());
+    Ok(kept.into_iter().map(|id| (id, files.keeper.link(name, id, now))).collect())
 }
 
 /// The answer to those who look for messages.
 pub(super) async fn answer(
-    instance: &LocalInstance,
+    (instance, state): (&LocalInstance, &State),
     filter: &MessageFilter,
     page: Page,
 ) -> Result<HttpResponse, Error> {
     let (records, total) = instance.scope().messages().find(filter, page).await?;
-    let records: Vec<Value> = records.iter().map(|message| shown(message, instance.id())).collect();
-    let messages = json!({
-        "total": total,
-        "pages": total.div_ceil(page.size),
-        "currentPage": page.number,
-        "records": records,
-    });
-    Ok(HttpResponse::Ok().json(json!({"messages": messages})))
+    let links = links(instance, state, &records).await?;
+    let messages = Found {
+        total,
+        pages: total.div_ceil(page.size),
+        current_page: page.number,
+        records: records
+            .iter()
+            .map(|message| record(message, instance.id(), links.get(&message.id).map(String::as_str)))
+            .collect(),
+    };
+    Ok(HttpResponse::Ok().json(BTreeMap::from([("messages", messages)])))
 }

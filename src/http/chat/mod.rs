@@ -23,7 +23,9 @@ pub mod resolve;
 pub mod search_messages;
 pub mod state;
 
+pub use find_messages::record;
 pub use key::Key;
+pub use paging::page;
 
 use serde_json::json;
 

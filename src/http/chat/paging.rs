@@ -8,7 +8,7 @@ const USUAL: u64 = 50;
 const MOST: u64 = 10_000;
 
 /// `page` counts from 1; `offset` (and `limit`) is the size of a page, as the contract has it.
-pub(super) fn page(fields: &Fields<'_>) -> Page {
+pub fn page(fields: &Fields<'_>) -> Page {
     let size = fields.integer(fields.either(&["offset", "limit"])).filter(|size| *size > 0);
     let number = fields.integer("page").unwrap_or(1).clamp(1, u64::from(u32::MAX));
     Page { number, size: size.unwrap_or(USUAL).min(MOST) }

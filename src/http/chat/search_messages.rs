@@ -1,14 +1,14 @@
 //! `POST /chat/searchMessages/{instance}`: messages by their words.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 use utoipa::ToSchema;
 
 use super::find_messages::{Filter, answer};
 use super::paging;
 use crate::db::{Page, words};
-use crate::http::Error;
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
+use crate::http::{Error, State};
 
 /// Most words of a query.
 const MOST: usize = 16;
@@ -45,9 +45,10 @@ impl Input for SearchMessages {
 /// A page of messages that have the words, newest first.
 pub async fn handle(
     instance: LocalInstance,
+    state: web::Data<State>,
     Valid(body): Valid<SearchMessages>,
 ) -> Result<HttpResponse, Error> {
     let mut filter = body.filter.resolved(&instance.scope()).await?;
     filter.words = body.query;
-    answer(&instance, &filter, body.page).await
+    answer((&instance, &state), &filter, body.page).await
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 
 use super::row::{Sight, shown};
 use crate::auth::Principal;
-use crate::db::InstanceFilter;
+use crate::db::{InstanceFilter, Listed};
 use crate::domain::{InstanceId, InstanceName, Jid};
 use crate::http::error::shortened;
 use crate::http::extract::{AnyKey, Query};
@@ -47,20 +47,17 @@ pub async fn handle(
         }
         Principal::Instance(id) => own(id, filter(&query).map_err(|_| Error::Forbidden)?, &state).await?,
     };
-    let rows = state.database.instances().all(&filter).await?;
-    if rows.is_empty() && (filter.name.is_some() || filter.id.is_some()) {
+    let listed = state.database.instances().list(&filter).await?;
+    if listed.is_empty() && (filter.name.is_some() || filter.id.is_some()) {
         let asked = query.get("instanceName").or(query.get("instanceId")).unwrap_or_default();
         return Err(Error::NotFound(format!("Instance \"{}\" not found", shortened(asked))));
     }
-    let ids: Vec<InstanceId> = rows.iter().map(|row| row.id).collect();
-    let counts = state.database.instances().all_counts(&ids).await?;
-    let sinks = state.database.instances().all_sinks(&ids).await?;
     let with_token = matches!(caller, Principal::Instance(_)) || state.expose_tokens;
-    let list = rows.iter().map(|row| {
-        let running = state.registry.by_id(row.id).map(|handle| handle.view());
-        let sinks = sinks.get(&row.id).map_or(&[][..], Vec::as_slice);
-        let counts = counts.get(&row.id).copied().unwrap_or_default();
-        shown(row, &Sight { running, sinks, counts, with_token })
-    });
+    let sight = |listed: &Listed| {
+        let running = state.registry.by_id(listed.instance.id).map(|handle| handle.view());
+        Sight { running, with_token }
+    };
+    let sights: Vec<Sight> = listed.iter().map(sight).collect();
+    let list = listed.iter().zip(&sights).map(|(listed, sight)| shown(listed, sight));
     Ok(HttpResponse::Ok().json(list.collect::<Vec<_>>()))
 }

@@ -3,15 +3,19 @@
 use actix_web::{HttpResponse, web};
 use utoipa::ToSchema;
 
-use super::common::{Common, send};
+use super::common::{Common, deliver, send};
+use super::file::Place;
 use crate::channel::Content;
 use crate::channel::kinds::{Button, Buttons};
 use crate::http::extract::{IdempotencyKey, Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
+use crate::media::{Kind, Request};
 
 /// Reply buttons that WhatsApp shows.
 const MOST: usize = 3;
+/// The field of the picture.
+const PICTURE: &str = "thumbnailUrl";
 
 /// A text with buttons to send. WhatsApp takes them, but does not always deliver what comes from an
 /// account that is no business on Meta's platform, and some applications do not show it:
@@ -22,13 +26,23 @@ pub struct SendButtons {
     /// Its fields stand beside the buttons.
     #[schema(ignore)]
     options: Common,
-    /// Send it as a plain text.
+    /// Send it as a plain text, without the picture; no when absent.
+    #[schema(value_type = Option<bool>)]
     text_fallback: bool,
-    /// `title`, `description`, `footer`, and `buttons` of `{type, displayText}` with `id` (`reply`),
-    /// `url`, `phoneNumber` (`call`), `copyCode` (`copy`), or `currency`, `name`, `keyType` and `key`
-    /// (`pix`).
-    #[schema(value_type = Object)]
-    buttons: Buttons,
+    /// A picture above the text: a URL, base64 or a `data:` URI.
+    #[schema(value_type = Option<String>)]
+    thumbnail_url: Option<Place>,
+    /// What stands above; a payment has none. In old requests all of it is in `buttonMessage`.
+    #[schema(value_type = Option<String>)]
+    title: String,
+    /// The text.
+    description: Option<String>,
+    /// What stands below.
+    footer: Option<String>,
+    /// `{type, displayText}` with `id` (`reply`), `url`, `phoneNumber` (`call`), `copyCode` (`copy`), or
+    /// `currency`, `name`, `keyType` and `key` (`pix`).
+    #[schema(value_type = Vec<Object>)]
+    buttons: Vec<Button>,
 }
 
 fn button(fields: &Fields<'_>) -> Option<Button> {
@@ -105,12 +119,20 @@ impl Input for SendButtons {
         let buttons: Vec<Option<Button>> = given.required_objects("buttons")?.iter().map(button).collect();
         let buttons: Vec<Button> = buttons.into_iter().collect::<Option<_>>()?;
         check(given, &buttons);
-        // A payment has no text.
+        // A payment has neither a text nor a picture.
         let pays = matches!(buttons.as_slice(), [Button::Pix { .. }]);
+        let thumbnail_url = optional(PICTURE).filter(|_| !pays).and_then(|_| Place::in_field(given, PICTURE));
         let title =
             if pays { Some(optional("title").unwrap_or_default()) } else { given.required_text("title") };
-        let buttons = Buttons { title: title?, description, footer, buttons };
-        Some(Self { options: options?, text_fallback, buttons })
+        Some(Self {
+            options: options?,
+            text_fallback,
+            thumbnail_url,
+            title: title?,
+            description,
+            footer,
+            buttons,
+        })
     }
 }
 
@@ -119,12 +141,17 @@ pub async fn handle(
     instance: LocalInstance,
     state: web::Data<State>,
     IdempotencyKey(key): IdempotencyKey,
-    Valid(SendButtons { options, text_fallback, buttons }): Valid<SendButtons>,
+    Valid(body): Valid<SendButtons>,
 ) -> Result<HttpResponse, Error> {
-    let content = if text_fallback {
-        Content::Text { text: buttons.as_text(), link_preview: false }
-    } else {
-        Content::Buttons(buttons)
-    };
-    send((&instance, &state), options, content, key).await
+    let SendButtons { options, text_fallback, thumbnail_url, title, description, footer, buttons } = body;
+    let mut buttons = Buttons { picture: None, title, description, footer, buttons };
+    if text_fallback {
+        let content = Content::Text { text: buttons.as_text(), link_preview: false };
+        return send((&instance, &state), options, content, key).await;
+    }
+    let begun = options.begin(&instance, &state).await?;
+    if let Some(place) = thumbnail_url {
+        buttons.picture = Some(place.ready(&begun.0, None, Kind::Image, Request::default()).await?);
+    }
+    deliver((&instance, &state), options, begun, Content::Buttons(buttons), key).await
 }

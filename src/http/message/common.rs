@@ -42,7 +42,8 @@ pub struct Common {
     /// Who is mentioned.
     #[schema(value_type = Option<Vec<String>>)]
     mentioned: Vec<Jid>,
-    /// Mention every member of the group.
+    /// Mention every member of the group; no when absent.
+    #[schema(value_type = Option<bool>)]
     mentions_every_one: bool,
     /// Whether a preview of the first link may be made; yes when absent.
     pub(super) link_preview: Option<bool>,
@@ -239,5 +240,5 @@ pub(super) async fn transmit(
     if sent.repeated {
         answer.insert_header(("idempotent-replayed", "true"));
     }
-    Ok(answer.json(present::sent(&sent.message, instance.id())))
+    Ok(answer.json(present::sent(&sent.message, instance.id(), sent.media_url.as_deref())))
 }

@@ -7,6 +7,7 @@ use crate::channel::Content;
 use crate::http::extract::{FILE, LocalInstance};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
+use crate::instance::Working;
 use crate::media::{Fetched, Kind, Ready, Request, Source};
 
 /// Where a request has its file.
@@ -20,9 +21,11 @@ pub(super) enum Place {
 impl Place {
     /// Reads the field that a file is in, unless the form has it as a part.
     pub(super) fn read(fields: &Fields<'_>, whole: &Fields<'_>, name: &'static str) -> Option<Self> {
-        if whole.flag(FILE) == Some(true) {
-            return Some(Self::Part);
-        }
+        if whole.flag(FILE) == Some(true) { Some(Self::Part) } else { Self::in_field(fields, name) }
+    }
+
+    /// Reads a field that a file is in, which has to be there.
+    pub(super) fn in_field(fields: &Fields<'_>, name: &'static str) -> Option<Self> {
         let parsed = Source::parse(fields.filled_text(name)?);
         if let Err(error) = &parsed {
             fields.wrong(name, &error.to_string());
@@ -40,21 +43,22 @@ impl Place {
     /// Gets the file and makes it ready.
     pub(super) async fn ready(
         self,
-        state: &State,
+        working: &Working,
         part: Option<Fetched>,
         kind: Kind,
         request: Request,
     ) -> Result<Ready, Error> {
         let field = self.field();
         let refused = |error| Error::of_media(&error, field);
+        let files = working.files()?.handle();
         let fetched = match (self, part) {
             (Self::Part, Some(part)) => part,
             (Self::Part, None) => {
                 return Err(Error::Schema(vec![format!("{FILE} must be a part of a form")]));
             }
-            (Self::Field(_, source), _) => state.media.fetch(source).await.map_err(refused)?,
+            (Self::Field(_, source), _) => files.fetch(source).await.map_err(refused)?,
         };
-        state.media.ready(kind, fetched, request).await.map_err(refused)
+        files.ready(kind, fetched, request).await.map_err(refused)
     }
 }
 
@@ -68,6 +72,6 @@ pub(super) async fn send(
     idempotency_key: Option<String>,
 ) -> Result<HttpResponse, Error> {
     let begun = options.begin(instance, state).await?;
-    let ready = place.ready(state, part, kind, request).await?;
+    let ready = place.ready(&begun.0, part, kind, request).await?;
     deliver((instance, state), options, begun, content(ready), idempotency_key).await
 }

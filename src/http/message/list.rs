@@ -21,12 +21,20 @@ pub struct SendList {
     /// Its fields stand beside the list.
     #[schema(ignore)]
     options: Common,
-    /// Send it as a plain text.
+    /// Send it as a plain text; no when absent.
+    #[schema(value_type = Option<bool>)]
     text_fallback: bool,
-    /// `title`, `description`, `buttonText`, `footerText`, and `sections` (or `values`) of
-    /// `{title, rows: [{title, description, rowId}]}`; in old requests all of it is in `listMessage`.
-    #[schema(value_type = Object)]
-    list: List,
+    /// What stands above; in old requests all of it is in `listMessage`.
+    title: String,
+    /// The text.
+    description: Option<String>,
+    /// What opens the list.
+    button_text: String,
+    /// What stands below.
+    footer_text: Option<String>,
+    /// `{title, rows: [{title, description, rowId}]}`; `values` is the same.
+    #[schema(value_type = Vec<Object>)]
+    sections: Vec<Section>,
 }
 
 fn optional(fields: &Fields<'_>, name: &str) -> Option<String> {
@@ -67,7 +75,16 @@ impl Input for SendList {
         let old = fields.object("listMessage").filter(|_| !fields.has("title"));
         let list = list(old.as_ref().unwrap_or(fields));
         let text_fallback = fields.flag("textFallback").unwrap_or_default();
-        Some(Self { options: options?, text_fallback, list: list? })
+        let List { title, description, button_text, footer_text, sections } = list?;
+        Some(Self {
+            options: options?,
+            text_fallback,
+            title,
+            description,
+            button_text,
+            footer_text,
+            sections,
+        })
     }
 }
 
@@ -76,8 +93,10 @@ pub async fn handle(
     instance: LocalInstance,
     state: web::Data<State>,
     IdempotencyKey(key): IdempotencyKey,
-    Valid(SendList { options, text_fallback, list }): Valid<SendList>,
+    Valid(body): Valid<SendList>,
 ) -> Result<HttpResponse, Error> {
+    let SendList { options, text_fallback, title, description, button_text, footer_text, sections } = body;
+    let list = List { title, description, button_text, footer_text, sections };
     let content = if text_fallback {
         Content::Text { text: list.as_text(), link_preview: false }
     } else {

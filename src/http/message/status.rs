@@ -12,6 +12,7 @@ use crate::domain::address::JidKind;
 use crate::http::extract::{IdempotencyKey, Input, LocalInstance, Upload};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
+use crate::instance::Working;
 use crate::media::{Fetched, Kind, Request};
 
 /// The chat of everything on the status page.
@@ -32,15 +33,16 @@ pub struct SendStatus {
     /// The text below a file.
     caption: Option<String>,
     /// The colour behind a text, as `#rrggbb`.
-    #[schema(rename = "backgroundColor", value_type = String)]
+    #[schema(rename = "backgroundColor", value_type = Option<String>)]
     background: Option<u32>,
     /// The number of a font, from 0.
-    #[schema(value_type = u8)]
+    #[schema(value_type = Option<u8>)]
     font: Option<i32>,
-    /// Who can see it: phone numbers or JIDs.
-    #[schema(rename = "statusJidList", value_type = Vec<String>)]
+    /// Who can see it: phone numbers or JIDs; needed unless all contacts can.
+    #[schema(rename = "statusJidList", value_type = Option<Vec<String>>)]
     audience: Vec<Jid>,
     /// Every contact on record can see it.
+    #[schema(value_type = Option<bool>)]
     all_contacts: bool,
 }
 
@@ -124,17 +126,17 @@ pub async fn handle(
     state.rates.charge(instance.id()).map_err(Error::TooMany)?;
     let working = instance.work().await?;
     let audience = if body.all_contacts { contacts(&instance).await? } else { body.audience.clone() };
-    let content = shown(&state, body, part).await?;
+    let content = shown(&working, body, part).await?;
     let chat = Jid::parse(CHAT).map_err(|_| Error::Internal)?;
     let message = Outgoing::from(Content::Status(Status { content, audience }));
     let composed = working.messages().compose(&chat, message).await;
     transmit((&instance, &state), composed.map_err(|error| instance.explain(error))?, key).await
 }
 
-async fn shown(state: &State, body: SendStatus, part: Option<Fetched>) -> Result<StatusContent, Error> {
+async fn shown(working: &Working, body: SendStatus, part: Option<Fetched>) -> Result<StatusContent, Error> {
     match (body.content, body.kind) {
         (Shown::File(place), Some(kind)) => {
-            let file = place.ready(state, part, kind, Request::default()).await?;
+            let file = place.ready(working, part, kind, Request::default()).await?;
             Ok(StatusContent::Media(Media { file, caption: body.caption, gif: false }))
         }
         (Shown::Text(text), _) => {

@@ -29,7 +29,8 @@ impl Input for SendTemplate {
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let options = Common::read(fields);
         let (name, language) = (fields.filled_text("name"), fields.filled_text("language"));
-        let components = fields.list("components");
+        let components = if fields.has("components") { fields.required_objects("components") } else { None };
+        let components = components.and(fields.list("components"));
         let components = components.and_then(|components| serde_json::to_string(components).ok());
         Some(Self { options: options?, name: name?, language: language?, components })
     }

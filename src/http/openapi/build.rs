@@ -6,8 +6,10 @@ use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::Value;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItemBuilder};
-use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::schema::{AllOfBuilder, ComponentsBuilder, ObjectBuilder, Ref, SchemaType, Type};
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
+use utoipa::openapi::schema::{
+    AllOfBuilder, ComponentsBuilder, KnownFormat, Object, ObjectBuilder, Ref, SchemaFormat, SchemaType, Type,
+};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, PathsBuilder, RefOr, Required, ResponseBuilder,
@@ -15,6 +17,7 @@ use utoipa::openapi::{
 };
 
 use super::{cases, shape};
+use crate::http::extract::FILE;
 use crate::http::routes::{self, Route, TABLE, Verb, Wants};
 use crate::http::{Error, State};
 
@@ -32,6 +35,13 @@ const FAILURES: &[(u16, &str)] = &[
     (503, "something that is needed is down; `Retry-After` says when to come back"),
     (504, "WhatsApp did not answer in time"),
 ];
+
+/// Those that a signed address may have.
+const OF_LINK: [u16; 3] = [401, 404, 503];
+
+fn is_keyed(route: &Route) -> bool {
+    !matches!(route.wants, Wants::Nothing | Wants::Operator | Wants::Node | Wants::Link)
+}
 
 /// The document as JSON text.
 ///
@@ -100,20 +110,50 @@ fn operation(route: &Route, verb: Verb) -> OperationBuilder {
         operation =
             operation.parameter(name.required(Required::False).schema(Some(text)).example(value).build());
     }
-    if !matches!(route.wants, Wants::Nothing | Wants::Operator | Wants::Node) {
+    if is_keyed(route) {
         operation = operation.security(SecurityRequirement::new("apikey", Vec::<String>::new()));
     }
-    let bodies = [route.body, route.beside].into_iter().flatten().filter(|_| verb != Verb::Get);
-    let mut names = bodies.filter_map(|body| body().into_iter().next()).map(|(name, _)| name);
-    if let Some(first) = names.next() {
-        let one = AllOfBuilder::new().item(Ref::from_schema_name(first));
-        let all = names.fold(one, |all, name| all.item(Ref::from_schema_name(name)));
-        let example = cases::of(route.name).find_map(|case| case.request.clone());
-        let content = ContentBuilder::new().schema(Some(Schema::from(all))).example(example).build();
-        let body = RequestBodyBuilder::new().content("application/json", content).build();
+    if let Some(body) = body(route).filter(|_| verb != Verb::Get) {
         operation = operation.request_body(Some(body));
     }
     operation
+}
+
+/// The body as JSON, and as a form where the route takes files.
+fn body(route: &Route) -> Option<RequestBody> {
+    let (name, schema) = route.body?().into_iter().next()?;
+    let beside = route.beside.and_then(|beside| beside().into_iter().next()).map(|(name, _)| name);
+    let mut examples = cases::of(route.name).filter(|case| case.request.is_some());
+    let example = examples.next().and_then(|case| case.request.clone());
+    let content = |own: RefOr<Schema>, example: Option<Value>| {
+        let all = AllOfBuilder::new().item(own);
+        let all = beside.iter().fold(all, |all, name| all.item(Ref::from_schema_name(name)));
+        ContentBuilder::new().schema(Some(Schema::from(all))).example(example).build()
+    };
+    let json = content(RefOr::Ref(Ref::from_schema_name(name)), example.clone());
+    let mut body = RequestBodyBuilder::new().content("application/json", json);
+    if let (Some(field), RefOr::T(Schema::Object(fields))) = (route.file, schema) {
+        // The last one has a file, also where there may be none.
+        let last = examples.filter(|case| case.status == route.success).last();
+        let mut example = last.map_or(example, |case| case.request.clone());
+        if let Some(Value::Object(fields)) = &mut example {
+            fields.remove(field);
+        }
+        body = body.content("multipart/form-data", content(form(fields, field), example));
+    }
+    Some(body.build())
+}
+
+/// The fields with the part [`FILE`] in place of one of them.
+fn form(mut fields: Object, field: &str) -> RefOr<Schema> {
+    fields.properties.remove(field);
+    fields.required.retain(|name| name != field);
+    let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+    let file = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).format(Some(format));
+    let file = file.description(Some("the file, with its name and its type")).build();
+    fields.properties.insert(FILE.to_owned(), RefOr::T(Schema::Object(file)));
+    fields.required.push(FILE.to_owned());
+    RefOr::T(Schema::Object(fields))
 }
 
 /// The parameters after `?`, each with a value that it may have.
@@ -131,8 +171,12 @@ fn responses(route: &Route) -> utoipa::openapi::Responses {
         success = success.content("application/json", content.build());
     }
     let mut responses = ResponsesBuilder::new().response(route.success.to_string(), success.build());
-    let keyed = !matches!(route.wants, Wants::Nothing | Wants::Operator | Wants::Node);
-    for (status, text) in FAILURES.iter().filter(|_| keyed) {
+    if route.wants == Wants::Link {
+        let elsewhere = ResponseBuilder::new().description("the file is at the address that `Location` has");
+        responses = responses.response("302", elsewhere.build());
+    }
+    let told = |status: &u16| is_keyed(route) || route.wants == Wants::Link && OF_LINK.contains(status);
+    for (status, text) in FAILURES.iter().filter(|(status, _)| told(status)) {
         let told = cases::of(route.name).find(|case| case.status == *status);
         let content = ContentBuilder::new()
             .schema(Some(Ref::from_schema_name("Error")))

@@ -18,6 +18,9 @@ const SAMPLES: &[(&str, &str)] = &[
     ("{invite}", "F1EX5QZxO181L3TMVP31gY"),
     ("{label}", "1"),
     ("{call}", "9A3C5D7E1F"),
+    ("{kept}", "019aa5f0-6a77-7d31-9d0c-6c1f0a3f8b52"),
+    ("{expires}", "1795830000"),
+    ("{signature}", "5f4dcc3b5aa765d61d8327deb882cf99"),
 ];
 
 /// One exchange.

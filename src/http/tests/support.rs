@@ -277,6 +277,7 @@ impl Node {
             rates: Rates::new(config.limits.rate),
             known: Default::default(),
             media: files(&config, folder.path()),
+            files: None,
             failures: None,
             server: config.server,
             metrics: config.metrics,

@@ -35,7 +35,7 @@ use self::image::Image;
 use self::log::Log;
 use super::records::Records;
 use super::{Batch, Change, Error, Kind, Owner, Store};
-use crate::config::session::Objects;
+use crate::config::objects::Objects;
 use crate::domain::{Fence, InstanceId};
 
 /// Memory for the images of all instances together.

@@ -4,13 +4,13 @@ use std::path::Path as Folder;
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStore, Result, RetryConfig};
+use object_store::{ObjectStore, Result};
 
 use super::log::Log;
-use crate::config::session::Bucket;
+use crate::config::objects::Bucket;
+use crate::objects::{self, Patience};
 
 /// How long one request may take, a large state included.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -26,19 +26,8 @@ pub(super) fn folder(folder: &Folder) -> Result<Log> {
 /// In a bucket.
 pub(super) fn bucket(bucket: &Bucket) -> Result<Log> {
     let trying = |retries| -> Result<Arc<dyn ObjectStore>> {
-        let retry = RetryConfig { max_retries: retries, retry_timeout: PATIENCE, ..RetryConfig::default() };
-        let client = ClientOptions::new().with_timeout(ANSWER);
-        let mut builder = AmazonS3Builder::new()
-            .with_bucket_name(&bucket.name)
-            .with_region(&bucket.region)
-            .with_access_key_id(&bucket.access_key)
-            .with_secret_access_key(bucket.secret_key.expose())
-            .with_retry(retry)
-            .with_client_options(client);
-        if let Some(endpoint) = &bucket.endpoint {
-            builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
-        }
-        Ok(Arc::new(builder.build()?))
+        let patience = Patience { answer: ANSWER, retries, altogether: PATIENCE };
+        Ok(Arc::new(objects::bucket(bucket, patience).build()?))
     };
     Ok(Log { reads: trying(5)?, creates: trying(0)?, prefix: Path::parse(&bucket.prefix)? })
 }

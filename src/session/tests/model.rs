@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::support::{InMemory, InSql, write_behind};
-use crate::config::session::Objects;
+use crate::config::objects::Objects;
 use crate::session::conformance::Harness;
 use crate::session::object::Object;
 use crate::session::{Batch, Change, Durability, Kind};

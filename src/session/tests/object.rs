@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::s3_server::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
 use super::support::{InMemory, write_behind};
 use crate::config::Secret;
-use crate::config::session::{Bucket, Objects};
+use crate::config::objects::{Bucket, Objects};
 use crate::session::conformance::{Harness as _, put, suite};
 use crate::session::object::Object;
 use crate::session::{Batch, Durability, Error};

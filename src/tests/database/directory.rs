@@ -1,7 +1,7 @@
 //! Chats, contacts, addresses and sinks.
 
 use uuid::Uuid;
-use waggle::db::{ChatFilter, ContactFilter, GroupRow, Pair, Unread, Write};
+use waggle::db::{ChatFilter, ChatState, ContactFilter, GroupRow, Pair, Routed, Unread, Write};
 use waggle::domain::{EventKind, SinkKind};
 
 use super::instances::sink;
@@ -80,7 +80,7 @@ pub async fn chats_come_newest_first(world: &World) {
 
 pub async fn addresses_go_both_ways(world: &World) {
     let id = world.instance().await;
-    let pair = |lid: &str, pn: &str| Write::Address { lid: lid.to_owned(), pn: pn.to_owned() };
+    let pair = |lid: &str, pn: &str| address(lid, pn, vec![]);
     world.write(id, vec![pair("1@lid", "1@x"), pair("2@lid", "2@x"), pair("1@lid", "3@x")]).await;
     world.write(id, vec![pair("2@lid", "2@y")]).await;
     let addresses = world.db.instance(id).addresses();
@@ -92,6 +92,77 @@ pub async fn addresses_go_both_ways(world: &World) {
     assert_eq!(addresses.all(1).await.unwrap(), [first]);
     let both = addresses.pairs_of(&["2@lid".to_owned(), "3@x".to_owned()]).await.unwrap();
     assert_eq!(both.len(), 2);
+}
+
+fn address(lid: &str, pn: &str, on_chat: Vec<Routed>) -> Write {
+    Write::Address { lid: lid.to_owned(), pn: pn.to_owned(), on_chat }
+}
+
+pub async fn what_is_under_a_hidden_identity_comes_to_its_phone_number(world: &World) {
+    const LIDS: [&str; 2] = ["1@lid", "2@lid"];
+    const PHONES: [&str; 2] = ["1@s.whatsapp.net", "2@s.whatsapp.net"];
+    let id = world.instance().await;
+    let said = |jid: &str, state: ChatState| Write::ChatState {
+        remote_jid: jid.to_owned(),
+        remote_jid_alt: None,
+        state,
+        on_new: vec![],
+        on_change: vec![],
+    };
+    let archived = ChatState { archived: Some(true), unread: Some(true), ..ChatState::default() };
+    let labelled = |jid: &str, label: &str| Write::LabelChat {
+        label_id: label.to_owned(),
+        remote_jid: jid.to_owned(),
+        labeled: true,
+        events: vec![],
+    };
+    let (old, new) = (message("OLD", LIDS[0], 1), message("NEW", PHONES[0], 2));
+    world
+        .write(
+            id,
+            vec![
+                said(LIDS[0], archived),
+                chat(LIDS[0], Unread::Keep, Some((old.id, 1))),
+                chat(PHONES[0], Unread::Add(3), Some((new.id, 2))),
+                said(LIDS[1], ChatState { pinned: Some(true), ..ChatState::default() }),
+                labelled(LIDS[0], "7"),
+                labelled(PHONES[0], "8"),
+                labelled(LIDS[1], "7"),
+                contact(LIDS[0], "hidden", Some(Some("Mum"))),
+                contact(PHONES[0], "known", None),
+                contact(LIDS[1], "moved", None),
+            ],
+        )
+        .await;
+    let told = || vec![event(EventKind::ChatsDelete)];
+    let pairs = || vec![address(LIDS[0], PHONES[0], told()), address(LIDS[1], PHONES[1], told())];
+    world.write(id, pairs()).await;
+    world.write(id, pairs()).await;
+    let outbox = world.outbox_of(id).await;
+    let gone = outbox.iter().filter(|row| row.event.kind == EventKind::ChatsDelete).count();
+    assert_eq!(gone, 2, "told once of each");
+
+    let scope = world.db.instance(id);
+    let chats = scope.chats().find(&ChatFilter::default(), 10, 0).await.unwrap();
+    let of = |jid: &str| chats.iter().find(|entry| entry.chat.remote_jid == jid).unwrap().chat.clone();
+    assert_eq!(chats.len(), 2, "{chats:?}");
+    let (first, second) = (of(PHONES[0]), of(PHONES[1]));
+    assert_eq!((first.archived, first.pinned, first.unread_count), (true, false, 3));
+    assert_eq!((first.last_message_id, first.last_message_at), (Some(new.id), Some(2)));
+    assert_eq!((second.archived, second.pinned), (false, true));
+    assert_eq!([first.remote_jid_alt, second.remote_jid_alt].map(Option::unwrap), LIDS);
+    for (jid, labels) in [(PHONES[0], vec!["7", "8"]), (PHONES[1], vec!["7"]), (LIDS[0], vec![])] {
+        assert_eq!(scope.labels().of_chat(&[jid.to_owned()]).await.unwrap(), labels, "{jid}");
+    }
+    let contacts = scope.contacts().find(&ContactFilter::default()).await.unwrap();
+    let of = |jid: &str| contacts.iter().find(|contact| contact.remote_jid == jid).unwrap();
+    assert_eq!(contacts.len(), 2, "{contacts:?}");
+    let (first, second) = (of(PHONES[0]), of(PHONES[1]));
+    assert_eq!((first.push_name.as_deref(), first.saved_name.as_deref()), (Some("known"), Some("Mum")));
+    assert!(first.is_saved && !second.is_saved);
+    assert_eq!(second.push_name.as_deref(), Some("moved"));
+    let counts = world.db.instances().all_counts(&[id]).await.unwrap()[&id];
+    assert_eq!((counts.chats, counts.contacts), (2, 2));
 }
 
 pub async fn a_sink_keeps_its_identity(world: &World) {

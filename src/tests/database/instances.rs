@@ -43,8 +43,9 @@ pub async fn an_instance_is_found_by_all_its_names(world: &World) {
         client_name: Some(client_name.into()),
         ..InstanceFilter::default()
     };
-    assert!(instances.all(&of("east")).await.unwrap().contains(&made));
-    assert!(instances.all(&of("west")).await.unwrap().is_empty());
+    let listed = instances.list(&of("east")).await.unwrap();
+    assert!(listed.iter().any(|listed| listed.instance == made));
+    assert!(instances.list(&of("west")).await.unwrap().is_empty());
     assert_eq!(instances.all_by_ids(&[made.id]).await.unwrap(), std::slice::from_ref(&made));
     assert_eq!(instances.all_client_names().await.unwrap(), ["east"]);
     for filter in [
@@ -52,7 +53,9 @@ pub async fn an_instance_is_found_by_all_its_names(world: &World) {
         InstanceFilter { id: Some(new.id), ..InstanceFilter::default() },
         InstanceFilter { number: new.number.clone(), ..InstanceFilter::default() },
     ] {
-        assert_eq!(instances.all(&filter).await.unwrap(), std::slice::from_ref(&made), "{filter:?}");
+        let listed = instances.list(&filter).await.unwrap();
+        assert_eq!((listed.len(), &listed[0].instance), (1, &made), "{filter:?}");
+        assert_eq!(listed[0].sinks.len(), 1, "{filter:?}");
     }
     let stored = world.db.instance(new.id).sinks().get(SinkKind::Webhook).await.unwrap().unwrap();
     assert_eq!(stored.webhook.unwrap().url, "https://example.com/hook");
@@ -125,6 +128,10 @@ pub async fn counts_and_sinks_of_many(world: &World) {
     assert_eq!(counts[&empty], Counts::default());
     let sinks = world.db.instances().all_sinks(&[full, empty]).await.unwrap();
     assert_eq!((sinks.len(), sinks[&full].len()), (1, 1));
+    let listed = world.db.instances().list(&InstanceFilter::default()).await.unwrap();
+    let of = |id| listed.iter().find(|listed| listed.instance.id == id).unwrap();
+    assert_eq!((of(full).counts, &of(full).sinks), (counts[&full], &sinks[&full]));
+    assert_eq!((of(empty).counts, of(empty).sinks.len()), (Counts::default(), 0));
 }
 
 pub async fn a_deleted_instance_is_gone_at_once_and_purged_later(world: &World) {

@@ -37,7 +37,7 @@ pub async fn nothing_crosses_tenants(world: &World) {
                 on_new: vec![],
                 on_change: vec![],
             },
-            Write::Address { lid: "1@lid".to_owned(), pn: format!("{name}@x") },
+            Write::Address { lid: "1@lid".to_owned(), pn: format!("{name}@x"), on_chat: vec![] },
             Write::Group {
                 jid: "1@g.us".to_owned(),
                 row: Some(

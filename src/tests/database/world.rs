@@ -38,6 +38,15 @@ impl Observer for Seen {
     }
 }
 
+/// A connection past the room.
+pub async fn raw(target: &Target) -> sea_orm::DatabaseConnection {
+    let url = match target {
+        Target::Sqlite { path } => format!("sqlite://{}", path.display()),
+        Target::Postgres { url } | Target::Mysql { url } => url.clone(),
+    };
+    sea_orm::Database::connect(url).await.unwrap()
+}
+
 pub fn clock(time: i64) -> Clock {
     Arc::new(move || time)
 }

@@ -152,6 +152,35 @@ async fn what_the_phone_changes_of_a_chat_is_told_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_chat_that_the_phone_names_by_its_hidden_identity_comes_to_the_number() {
+    let simulator = simulator().await;
+    let handle = simulator.handle();
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start(&simulator).await;
+    let phone = node.pair("acme", &simulator, Some(&receiver)).await;
+    let alice = contact(&simulator, "Alice");
+    let chats = async || node.post("/chat/findChats/acme", json!({})).await;
+    handle.change(&phone, &Change::Archive { chat: alice.lid.clone(), archived: true }).unwrap();
+    until(&handle, &phone, "the chat is there by its hidden identity", async || {
+        let chat = chats().await[0].clone();
+        (chat["remoteJid"] == alice.lid && chat["archived"] == true).then_some(())
+    })
+    .await;
+
+    first_message(&node, &simulator, &alice.phone, &phone).await;
+    let all = eventually("there is one chat by its number", async || {
+        let all = chats().await;
+        (all[0]["remoteJid"] == alice.jid && all[0]["archived"] == true).then_some(all)
+    })
+    .await;
+    assert_eq!(all.as_array().unwrap().len(), 1, "{all}");
+    assert_eq!((&all[0]["unreadCount"], &all[0]["remoteJidAlt"]), (&json!(1), &json!(alice.lid)), "{all}");
+    assert_eq!(told(&receiver, "chats.delete", |_| true).await["data"], json!([alice.lid]));
+    let count = node.get("/instance/fetchInstances?instanceName=acme").await[0]["_count"]["Chat"].clone();
+    assert_eq!(count, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn both_forms_of_a_number_find_the_account_that_exists() {
     let simulator = simulator().await;
     let node = Node::start(&simulator).await;

@@ -1,9 +1,11 @@
 //! Lists and buttons.
 
+use image::ImageFormat;
 use serde_json::{Value, json};
 use waggle::net::Method;
 
 use super::cards::got;
+use super::media::{opened, picture, serve, text};
 use crate::support::{Node, contact, simulator};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,4 +87,48 @@ async fn lists_and_buttons_reach_a_contact_or_go_as_a_text() {
         let (status, refused) = node.call(Method::POST, &format!("/message/{path}/acme"), body).await;
         assert!(status == 400 && refused.to_string().contains(named), "{path}: {refused}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_stands_above_buttons() {
+    let simulator = simulator().await;
+    let node = Node::start_with(&simulator, &[("WAGGLE_EGRESS_ALLOW", "localhost")]).await;
+    node.pair("acme", &simulator, None).await;
+    let alice = contact(&simulator, "Alice");
+    let jpeg = picture(64, 48, ImageFormat::Jpeg);
+    let site = serve(vec![("/a.jpg", "200 OK", jpeg.clone()), ("/page", "200 OK", b"<html>".to_vec())]).await;
+    let path = "/message/sendButtons/acme";
+    let body = |picture: String| {
+        let reply = json!({"type": "reply", "displayText": "x", "id": "1"});
+        json!({"number": alice.phone, "title": "t", "description": "d", "buttons": [reply], "thumbnailUrl": picture})
+    };
+    let address = format!("{site}/a.jpg");
+    for picture in [address.clone(), format!("data:image/jpeg;base64,{}", text(&jpeg))] {
+        let sent = node.post(path, body(picture)).await;
+        let header = &sent["message"]["viewOnceMessage"]["message"]["interactiveMessage"]["header"];
+        assert_eq!(header["hasMediaAttachment"], true, "{sent}");
+        let image = &header["imageMessage"];
+        assert_eq!((&image["width"], &image["height"]), (&json!(64), &json!(48)), "{image}");
+        assert!(image["mimetype"] == "image/jpeg" && image["jpegThumbnail"].is_string(), "{image}");
+        let (got, bytes) = opened(&simulator, &alice, &sent).await;
+        assert_eq!((got.kind.as_str(), got.text.as_deref()), ("interactive", Some("*t*\n\nd\n")));
+        assert!(got.details[0].starts_with("quick_reply ") && bytes == jpeg, "{got:?}");
+    }
+    let once = body(address.clone()).to_string().into_bytes();
+    let once =
+        async || node.with_header(Method::POST, path, ("idempotency-key", "picture"), once.clone()).await;
+    assert_eq!(once().await.1["key"]["id"], once().await.1["key"]["id"], "the same request is one message");
+
+    for (picture, told) in [
+        ("no address".to_owned(), "thumbnailUrl must be a URL"),
+        (format!("{site}/nothing"), "thumbnailUrl could not be fetched: 404"),
+        (format!("{site}/page"), "thumbnailUrl is not of the type image"),
+        ("http://127.0.0.1:9/a.jpg".to_owned(), "thumbnailUrl could not be fetched: 127.0.0.1 is a loopback"),
+    ] {
+        let (status, refused) = node.call(Method::POST, path, body(picture)).await;
+        assert!(status == 400 && refused.to_string().contains(told), "{told}: {refused}");
+    }
+    let mut plain = body(address);
+    plain["textFallback"] = json!(true);
+    assert_eq!(got(&simulator, &alice.phone, &node.post(path, plain).await).await.kind, "text");
 }

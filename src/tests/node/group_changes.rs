@@ -178,6 +178,13 @@ async fn a_link_is_shown_sent_ended_and_followed() {
     assert_eq!((&info["id"], &info["subject"]), (&json!(group), &json!("Sales")));
     let joined = node.get(&format!("/group/acceptInviteCode/guest?inviteCode={code}")).await;
     assert_eq!(joined, json!({"accepted": true, "groupJid": group}));
+    // Who is in it already has nothing to complain of.
+    for again in [code.clone(), format!("https://chat.whatsapp.com/{code}")] {
+        for member in ["guest", "acme"] {
+            let path = format!("/group/acceptInviteCode/{member}?inviteCode={again}");
+            assert_eq!(node.get(&path).await, joined, "{member} by {again}");
+        }
+    }
     assert!(seen(&simulator, &group).members.iter().any(|member| member.phone == guest));
     let listed = node.get("/group/fetchAllGroups/guest?getParticipants=true").await;
     assert_eq!((&listed[0]["id"], &listed[0]["size"]), (&json!(group), &json!(3)), "{listed}");

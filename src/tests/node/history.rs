@@ -1,11 +1,16 @@
 //! Histories that the phone hands over.
 
-use serde_json::json;
+use std::collections::HashMap;
+
+use sea_orm::ConnectionTrait as _;
+use serde_json::{Value, json};
 use wa_sim::receiver::Receiver;
 use wa_sim::{History, NewContact};
-use waggle::net::Method;
+use waggle::net::{Method, Url};
 
-use crate::support::{Node, eventually, simulator, told};
+use crate::services;
+use crate::support::{KEY, Node, eventually, simulator, told};
+use crate::wire::Wire;
 
 /// Memory of a process in MiB.
 fn resident(process: u32) -> u64 {
@@ -46,7 +51,14 @@ async fn a_history_is_recorded_once_and_in_little_memory() {
     let set = told(&receiver, "messages.set", |body| body["data"][0]["message"].is_object()).await;
     let first = &set["data"][0];
     assert!(first["key"]["id"].is_string() && first["messageTimestamp"].is_i64(), "{first}");
-    told(&receiver, "chats.set", |body| body["data"][0]["remoteJid"].is_string()).await;
+    assert_eq!(
+        (&set["isLatest"], &set["progress"]),
+        (&json!(true), &json!(100)),
+        "of the newest part: {set}"
+    );
+    told(&receiver, "messages.set", |body| body["isLatest"] == false && body["progress"] == 50).await;
+    let chats = told(&receiver, "chats.set", |body| body["data"][0]["remoteJid"].is_string()).await;
+    assert!(chats.get("isLatest").is_none() && chats.get("progress").is_none(), "{chats}");
     told(&receiver, "contacts.set", |body| body["data"][0]["pushName"].is_string()).await;
     eventually("all of it is said to be here", async || {
         let state = node.get("/instance/connectionState/acme").await;
@@ -80,6 +92,7 @@ async fn a_history_is_recorded_once_and_in_little_memory() {
     })
     .await;
     assert_eq!(total(&node).await, 40 * 65 + 10);
+    told(&receiver, "messages.set", |body| body.get("isLatest").is_none() && body["progress"] == 100).await;
     let chat = node.post("/chat/findChats/acme", json!({"where": {"remoteJid": jid}})).await;
     assert_eq!(chat[0]["unreadCount"], 0, "{chat}");
 
@@ -88,4 +101,89 @@ async fn a_history_is_recorded_once_and_in_little_memory() {
     let (status, answer) = node.call(Method::POST, "/chat/fetchHistory/acme", json!({"count": 0})).await;
     assert_eq!(status, 400);
     assert!(answer.to_string().contains("remoteJid") && answer.to_string().contains("count"), "{answer}");
+}
+
+/// How often each message of the history was told, by its id, where an event that came again counts once.
+fn times_told(receiver: &Receiver) -> HashMap<String, usize> {
+    let sets: HashMap<String, Value> = receiver
+        .deliveries()
+        .iter()
+        .filter(|one| one.event() == "messages.set")
+        .map(|one| (one.body["id"].as_str().unwrap().to_owned(), one.body["data"].clone()))
+        .collect();
+    let mut times = HashMap::new();
+    for message in sets.values().flat_map(|data| data.as_array().unwrap()) {
+        *times.entry(message["key"]["id"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    times
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_whole_though_the_database_was_away_in_the_middle_of_it() {
+    const CHATS: u32 = 60;
+    const EACH: u32 = 150;
+    let database = services::postgres().await;
+    let mut through = Url::parse(&database.url).unwrap();
+    let wire = Wire::to(through.port().unwrap()).await;
+    through.set_port(Some(wire.port)).unwrap();
+    let environment = [("DATABASE_PROVIDER", "postgresql"), ("DATABASE_CONNECTION_URI", through.as_str())];
+    let keep = [
+        ("DATABASE_SAVE_DATA_NEW_MESSAGE", "true"),
+        ("DATABASE_SAVE_DATA_HISTORIC", "true"),
+        ("DATABASE_SAVE_DATA_CHATS", "true"),
+        ("DATABASE_SAVE_DATA_CONTACTS", "true"),
+    ];
+    let simulator = simulator().await;
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start_with(&simulator, &[&environment[..], &keep].concat()).await;
+    let straight = sea_orm::Database::connect(&database.url).await.unwrap();
+    let on_record = async || {
+        let count = straight.query_one_raw(sea_orm::Statement::from_string(
+            sea_orm::DbBackend::Postgres,
+            "SELECT COUNT(*) FROM message",
+        ));
+        count.await.unwrap().unwrap().try_get_by_index::<i64>(0).unwrap()
+    };
+    let all = i64::from(CHATS * EACH);
+    let plan = History {
+        chats: CHATS,
+        recent: EACH,
+        chats_per_blob: 5,
+        text_bytes: 200,
+        ..History { bootstrap: 0, full: 0, ..History::default() }
+    };
+    simulator.handle().set_history(Some(plan));
+    node.pair("acme", &simulator, Some(&receiver)).await;
+    for _ in 0..3 {
+        let before = on_record().await;
+        eventually("more of it is on record", async || (on_record().await > before).then_some(())).await;
+        wire.cut();
+        eventually("the node knows that the database is away", async || {
+            let (status, _) = node.try_call(Method::GET, "/health/ready", Some(KEY), None).await?;
+            (status == 503).then_some(())
+        })
+        .await;
+        let there = on_record().await;
+        assert!(there > 0 && there < all, "{there} of {all}: the history was not in the middle");
+        wire.mend();
+    }
+    eventually("all of it is on record", async || (on_record().await == all).then_some(())).await;
+    eventually("all of it is told", async || {
+        (times_told(&receiver).len() == usize::try_from(all).unwrap()).then_some(())
+    })
+    .await;
+    let more: Vec<_> = times_told(&receiver).into_iter().filter(|(_, times)| *times != 1).collect();
+    assert!(more.is_empty(), "told by several events: {more:?}");
+    eventually("it is said to be here", async || {
+        let state = node.get("/instance/connectionState/acme").await;
+        (state["instance"]["historyProgress"] == 100 && state["instance"]["state"] == "open").then_some(())
+    })
+    .await;
+    let chats = node.post("/chat/findChats/acme", json!({})).await;
+    assert_eq!(chats.as_array().unwrap().len(), usize::try_from(CHATS).unwrap());
+    assert_eq!(i64::try_from(total(&node).await).unwrap(), all);
+    assert_eq!(on_record().await, all, "nothing came twice");
+    straight.close().await.unwrap();
+    drop(node);
+    database.remove().await;
 }

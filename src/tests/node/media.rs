@@ -17,11 +17,18 @@ use waggle::net::Method;
 use crate::support::{Node, contact, eventually, simulator, told};
 
 /// A picture of one colour.
-fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+pub fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let picture = RgbaImage::from_pixel(width, height, Rgba([200, 30, 30, 255]));
     let mut bytes = Cursor::new(Vec::new());
     image::DynamicImage::ImageRgba8(picture).to_rgb8().write_to(&mut bytes, format).unwrap();
     bytes.into_inner()
+}
+
+/// Three seconds of 64 by 48 pixels.
+fn film() -> Vec<u8> {
+    made(
+        "-f lavfi -i testsrc=size=64x48:rate=5:duration=3 -pix_fmt yuv420p -f mp4 -movflags frag_keyframe+empty_moov",
+    )
 }
 
 fn gif() -> Vec<u8> {
@@ -35,7 +42,7 @@ fn gif() -> Vec<u8> {
 }
 
 /// Something that ffmpeg makes up.
-fn made(arguments: &str) -> Vec<u8> {
+pub fn made(arguments: &str) -> Vec<u8> {
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error"]).args(arguments.split_whitespace()).arg("-");
     let made = command.stdin(Stdio::null()).output().expect("ffmpeg is installed");
@@ -43,12 +50,12 @@ fn made(arguments: &str) -> Vec<u8> {
     made.stdout
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     BASE64_STANDARD.encode(bytes)
 }
 
 /// A form with texts and a file.
-async fn form(node: &Node, path: &str, texts: &[(&str, &str)], file: (&str, &[u8])) -> (u16, Value) {
+pub async fn form(node: &Node, path: &str, texts: &[(&str, &str)], file: (&str, &[u8])) -> (u16, Value) {
     let mut body = Vec::new();
     for (name, value) in texts {
         let part = format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
@@ -74,7 +81,7 @@ async fn got(simulator: &Simulator, who: &ContactInfo, sent: &Value) -> Received
 }
 
 /// What a contact decrypts of an answer's file.
-async fn opened(simulator: &Simulator, who: &ContactInfo, sent: &Value) -> (Received, Vec<u8>) {
+pub async fn opened(simulator: &Simulator, who: &ContactInfo, sent: &Value) -> (Received, Vec<u8>) {
     let got = got(simulator, who, sent).await;
     let media = got.media.as_ref().unwrap_or_else(|| panic!("no file: {got:?}"));
     assert_eq!(media.problem, None, "{got:?}");
@@ -84,7 +91,7 @@ async fn opened(simulator: &Simulator, who: &ContactInfo, sent: &Value) -> (Rece
 
 /// A web server: a path to a status, headers and a body; `/slow` never ends.
 #[expect(clippy::disallowed_methods, reason = "a server of the test's own")]
-async fn serve(pages: Vec<(&'static str, &'static str, Vec<u8>)>) -> String {
+pub async fn serve(pages: Vec<(&'static str, &'static str, Vec<u8>)>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -185,9 +192,7 @@ async fn sound_and_moving_pictures_become_what_phones_play() {
     node.pair("acme", &simulator, None).await;
     let alice = contact(&simulator, "Alice");
     let wav = made("-f lavfi -i sine=frequency=440:duration=2 -f wav");
-    let video = made(
-        "-f lavfi -i testsrc=size=64x48:rate=5:duration=3 -pix_fmt yuv420p -f mp4 -movflags frag_keyframe+empty_moov",
-    );
+    let video = film();
     let with = |more: Value| {
         let mut body = json!({"number": alice.phone});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -314,6 +319,27 @@ async fn a_status_is_seen_by_whom_it_is_for() {
     );
     assert!(bytes == png);
 
+    let video = film();
+    let body =
+        json!({"type": "video", "content": text(&video), "caption": "moving", "statusJidList": [alice.jid]});
+    let sent = node.post(path, body).await;
+    let shown = &sent["message"]["videoMessage"];
+    assert_eq!((&shown["seconds"], &shown["width"]), (&json!(3), &json!(64)), "{sent}");
+    let (seen, bytes) = opened(&simulator, &alice, &sent).await;
+    assert_eq!(
+        (seen.chat.as_str(), seen.kind.as_str(), seen.text.as_deref()),
+        ("status@broadcast", "video", Some("moving"))
+    );
+    assert!(bytes == video);
+    let wav = made("-f lavfi -i sine=frequency=440:duration=2 -f wav");
+    let texts = [("type", "audio"), ("statusJidList", &format!("[\"{}\"]", alice.jid))];
+    let (status, sent) = form(&node, path, &texts, ("a.wav", &wav)).await;
+    let shown = &sent["message"]["audioMessage"];
+    assert_eq!((status, &shown["ptt"], &shown["seconds"]), (201, &json!(true), &json!(2)), "{sent}");
+    let (seen, opus) = opened(&simulator, &alice, &sent).await;
+    assert_eq!((seen.chat.as_str(), seen.kind.as_str()), ("status@broadcast", "voice"));
+    assert_eq!(&opus[28..36], b"OpusHead");
+
     let (status, refused) =
         node.call(Method::POST, path, json!({"type": "text", "backgroundColor": "green"})).await;
     let told = refused.to_string();
@@ -408,29 +434,27 @@ async fn a_file_of_100_megabytes_passes_through_without_being_held_in_memory() {
     let node = Node::start(&simulator).await;
     node.pair("acme", &simulator, None).await;
     let alice = contact(&simulator, "Alice");
-    let (before, peak) = memory(&node, true);
-    assert!(before > 0 && peak > 0);
-    let body = json!({"number": alice.phone, "mediatype": "document", "media": format!("{site}/film.bin")});
-    let sent = node.post("/message/sendMedia/acme", body).await;
-    let (_, peak) = memory(&node, false);
-    assert!(peak < before + (32 << 10), "{before} kB before, {peak} kB at most");
-    assert_eq!(sent["message"]["documentMessage"]["fileLength"], large.len());
-    assert_eq!(sent["message"]["documentMessage"]["fileName"], "film.bin");
-    assert!(opened(&simulator, &alice, &sent).await.1 == large);
+    let path = "/message/sendMedia/acme";
+    for in_a_form in [false, true] {
+        let (before, peak) = node.memory(true);
+        assert!(before > 0 && peak > 0);
+        let sent = if in_a_form {
+            let texts = [("number", alice.phone.as_str()), ("mediatype", "document")];
+            form(&node, path, &texts, ("film.bin", &large)).await.1
+        } else {
+            let media = format!("{site}/film.bin");
+            node.post(path, json!({"number": alice.phone, "mediatype": "document", "media": media})).await
+        };
+        let (_, peak) = node.memory(false);
+        assert!(peak < before + (32 << 10), "in a form: {in_a_form}, {before} kB before, {peak} kB at most");
+        assert_eq!(sent["message"]["documentMessage"]["fileLength"], large.len(), "{sent}");
+        assert_eq!(sent["message"]["documentMessage"]["fileName"], "film.bin");
+        assert!(opened(&simulator, &alice, &sent).await.1 == large);
+    }
 }
 
-/// What a node takes of memory now, and what it took at most, in kB; the latter can be reset first.
-fn memory(node: &Node, reset: bool) -> (u64, u64) {
-    let folder = format!("/proc/{}", node.process());
-    if reset {
-        std::fs::write(format!("{folder}/clear_refs"), "5").unwrap();
-    }
-    let status = std::fs::read_to_string(format!("{folder}/status")).unwrap();
-    let field = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    };
-    (field("VmRSS:"), field("VmHWM:"))
+fn direct_path(message: &Value) -> String {
+    message["message"]["imageMessage"]["directPath"].as_str().unwrap().to_owned()
 }
 
 /// A message that a contact sends with a file.
@@ -462,21 +486,32 @@ async fn the_file_of_a_message_can_be_had_also_when_it_has_to_be_uploaded_again(
         "size": {"fileLength": png.len()}, "mimetype": "image/png", "base64": text(&png), "buffer": null});
     assert_eq!(got.1, wanted);
 
-    // The host has it no more, the phone still does. Asked with the whole message this time.
-    let direct = stored["message"]["imageMessage"]["directPath"].as_str().unwrap().to_owned();
-    for status in [404, 410] {
-        simulator.handle().expire_media(&direct, status).unwrap();
-        let whole = json!({"message": {"key": stored["key"], "message": stored["message"]}});
-        assert_eq!(node.post(path, whole).await["base64"], text(&png));
+    // The host has it no more, the phone still does, and is asked once.
+    let uploads = || simulator.handle().media_stats().uploads;
+    let (before, direct) = (uploads(), direct_path(&stored));
+    simulator.handle().expire_media(&direct, 404).unwrap();
+    for _ in 0..2 {
+        let by_id = json!({"message": {"key": {"id": id}}});
+        assert_eq!(node.post(path, by_id).await["base64"], text(&png));
+        assert_eq!(uploads(), before + 1);
     }
+    let moved = node.messages("acme", json!({"where": {"key": {"id": id}}})).await.remove(0);
+    let (image, path_now) = (&moved["message"]["imageMessage"], direct_path(&moved));
+    assert!(path_now != direct && image["url"].as_str().unwrap().ends_with(&path_now), "{moved}");
+    assert_eq!(image["caption"], "pic");
+    // Whoever comes with the whole message of before is helped too, and it is noted again.
+    simulator.handle().expire_media(&path_now, 410).unwrap();
+    let whole = json!({"message": {"key": stored["key"], "message": stored["message"]}});
+    assert_eq!(node.post(path, whole).await["base64"], text(&png));
+    let again = node.messages("acme", json!({"where": {"key": {"id": id}}})).await.remove(0);
+    assert!(![direct, path_now].contains(&direct_path(&again)), "{again}");
     let image = json!({"kind": "image", "file": {"data": text(&png), "mimetype": "image/png"}});
     let id = sends(&simulator, &alice, &phone, image).await;
     let stored = eventually("the second is stored", async || {
         node.messages("acme", json!({"where": {"key": {"id": id}}})).await.into_iter().next()
     })
     .await;
-    let direct = stored["message"]["imageMessage"]["directPath"].as_str().unwrap();
-    simulator.handle().forget_media(direct).unwrap();
+    simulator.handle().forget_media(&direct_path(&stored)).unwrap();
     let (status, gone) = node.call(Method::POST, path, json!({"message": {"key": {"id": id}}})).await;
     assert!(status == 502 && gone.to_string().contains("not at WhatsApp any more"), "{status} {gone}");
 

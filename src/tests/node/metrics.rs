@@ -58,7 +58,13 @@ async fn counts(node: &Node, series: &str) {
 async fn what_a_node_does_is_on_its_metrics_page_under_known_names_and_labels() {
     let simulator = simulator().await;
     let receiver = Receiver::start().await.unwrap();
-    let settings = [("WAGGLE_METRICS_PER_INSTANCE", "1"), ("WEBHOOK_RETRY_MAX_ATTEMPTS", "1")];
+    let folder = tempfile::TempDir::new().unwrap();
+    let place = folder.path().display().to_string();
+    let settings = [
+        ("WAGGLE_METRICS_PER_INSTANCE", "1"),
+        ("WEBHOOK_RETRY_MAX_ATTEMPTS", "1"),
+        ("WAGGLE_MEDIA_FOLDER", place.as_str()),
+    ];
     let node = Node::start_with(&simulator, &settings).await;
     let phone = node.pair("acme", &simulator, Some(&receiver)).await;
     let other = node.pair("globex", &simulator, None).await;
@@ -72,6 +78,8 @@ async fn what_a_node_does_is_on_its_metrics_page_under_known_names_and_labels() 
         let order = Send { to: to.clone(), text: "hi".into(), ..Send::default() };
         simulator.handle().send(&alice.phone, order).await.unwrap();
     }
+    let file = json!({"to": phone, "kind": "document", "file": {"size": 1000}});
+    simulator.handle().compose(&alice.phone, serde_json::from_value(file).unwrap()).await.unwrap();
     node.call(Method::POST, "/chat/findMessages/nobody", Value::Null).await;
 
     for line in [
@@ -83,6 +91,8 @@ async fn what_a_node_does_is_on_its_metrics_page_under_known_names_and_labels() 
         r#"waggle_http_requests_total{route="/message/sendText/{instance}",method="POST",status="201"} 2"#,
         r#"waggle_webhook_circuits_open{delivery="node"} 0"#,
         "waggle_decrypt_failures_total 0",
+        r#"waggle_media_files_total{outcome="stored"} 1"#,
+        "waggle_media_bytes_total 1000",
         "waggle_fence_rejections_total 0",
         r#"waggle_instance_sent_total{instance="acme"} 2"#,
         r#"waggle_instance_sent_total{instance="(others)"} 1"#,

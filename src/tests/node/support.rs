@@ -122,6 +122,20 @@ impl Node {
         self.child.id()
     }
 
+    /// What it takes of memory now, and what it took at most, in kB; the latter can be reset first.
+    pub fn memory(&self, reset: bool) -> (u64, u64) {
+        let folder = format!("/proc/{}", self.process());
+        if reset {
+            std::fs::write(format!("{folder}/clear_refs"), "5").unwrap();
+        }
+        let status = std::fs::read_to_string(format!("{folder}/status")).unwrap();
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        (field("VmRSS:"), field("VmHWM:"))
+    }
+
     /// SIGKILL, at once.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();

@@ -1,4 +1,6 @@
 //! A TCP connection between a node and a server that a test may cut or hold.
+#![allow(dead_code, reason = "not every test holds what it cuts")]
+#![allow(clippy::disallowed_methods, reason = "the tasks of a test end with it")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

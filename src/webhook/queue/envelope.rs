@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::db::OutboxRow;
-use crate::domain::{Event, EventKind, InstanceId};
+use crate::domain::{Event, EventKind, HistoryPart, InstanceId};
 use crate::webhook::{GLOBAL, OWN};
 
 /// One event on its way to one endpoint. Where that is, and every secret, stays in the database.
@@ -21,6 +21,8 @@ pub struct Envelope {
     kind: Cow<'static, str>,
     chat: Option<String>,
     data: Box<RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    history: Option<HistoryPart>,
     time: i64,
     /// Attempts that failed.
     attempt: i32,
@@ -46,6 +48,7 @@ impl Envelope {
             kind: row.event.kind.wire().into(),
             chat: row.event.chat.clone(),
             data: row.event.data.clone(),
+            history: row.event.history,
             time: row.event.time,
             attempt: row.attempt,
             put_off: 0,
@@ -97,7 +100,7 @@ impl Envelope {
             instance: self.instance,
             sink: self.sink.clone(),
             sequence: self.sequence,
-            event: Arc::new(Event { id: self.id, kind, chat, time: self.time, data }),
+            event: Arc::new(Event { id: self.id, kind, chat, time: self.time, data, history: self.history }),
             attempt: self.attempt,
             due_at: 0,
         })
@@ -111,8 +114,9 @@ mod tests {
     #[test]
     fn a_row_survives_the_way_and_what_is_unknown_is_none() {
         let data = RawValue::from_string(r#"{"a":1.50,  "n":12345678901234567890123}"#.to_owned()).unwrap();
-        let event =
-            Event { id: Uuid::now_v7(), kind: EventKind::Call, chat: Some("x".to_owned()), time: 7, data };
+        let history = Some(HistoryPart { is_latest: Some(true), progress: None });
+        let (id, kind, chat) = (Uuid::now_v7(), EventKind::Call, Some("x".to_owned()));
+        let event = Event { id, kind, chat, time: 7, data, history };
         let row = OutboxRow {
             id: 1,
             instance: InstanceId::random(),
@@ -130,7 +134,7 @@ mod tests {
             (5, row.instance, GLOBAL, 42)
         );
         assert_eq!((back.event.id, back.event.kind, back.attempt), (row.event.id, EventKind::Call, 3));
-        assert_eq!(back.event.data.get(), row.event.data.get());
+        assert_eq!((back.event.data.get(), back.event.history), (row.event.data.get(), history));
         assert_eq!(read.copy(), Envelope::new(&row, 8).copy());
         assert!(Envelope { kind: "of the future".into(), ..read.clone() }.row(5).is_none());
         assert!(Envelope { sink: "rabbitmq".into(), ..read }.row(5).is_none());

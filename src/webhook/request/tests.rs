@@ -14,6 +14,7 @@ fn row(data: &str) -> OutboxRow {
         chat: Some("5511999999999@s.whatsapp.net".to_owned()),
         time: 1_795_236_673_002,
         data: RawValue::from_string(data.to_owned()).unwrap(),
+        history: None,
     };
     OutboxRow {
         id: 1,

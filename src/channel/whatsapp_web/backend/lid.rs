@@ -42,9 +42,14 @@ impl Backend {
             phones.into_iter().zip(found).filter_map(|(phone, lid)| Some((phone, lid?.into()))).collect();
 
         let mut changes = Vec::with_capacity(entries.len() * 2);
+        let mut news = Vec::new();
         for entry in entries {
             let (lid, phone) = (&entry.lid, &entry.phone_number);
-            if let Some(old) = phone_of.insert(lid.clone(), phone.clone())
+            let old = phone_of.insert(lid.clone(), phone.clone());
+            if old.as_ref() != Some(phone) {
+                news.push((lid.clone(), phone.clone()));
+            }
+            if let Some(old) = old
                 && old != *phone
                 && lid_of.get(&old).is_some_and(|holder| holder == lid.as_bytes())
             {
@@ -55,6 +60,10 @@ impl Backend {
             changes.push(put(PN, keys::text(phone), lid.clone().into_bytes()));
             changes.push(put(LID, keys::text(lid), to_json(entry)?));
         }
-        self.relaxed(changes).await
+        self.relaxed(changes).await?;
+        if !news.is_empty() {
+            (self.on_pairs)(news);
+        }
+        Ok(())
     }
 }

@@ -43,6 +43,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// Is told of pairs that were not on record: users of hidden identities, and of phone numbers.
+pub type OnPairs = Arc<dyn Fn(Vec<(String, String)>) + Send + Sync>;
+
 /// One instance's storage for the protocol library.
 pub struct Backend {
     store: Arc<dyn Store>,
@@ -51,6 +54,7 @@ pub struct Backend {
     fenced: AtomicBool,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     barrier: Arc<Barrier>,
+    on_pairs: OnPairs,
     /// The connection is over.
     over: CancellationToken,
     tokens: tokens::Cache,
@@ -80,6 +84,7 @@ impl Backend {
             // The library's own wall clock: it makes the cut-offs of its sweeps with it.
             clock: Arc::new(wacore::time::now_millis),
             barrier: Arc::default(),
+            on_pairs: Arc::new(drop),
             over: CancellationToken::new(),
             tokens: tokens::Cache::default(),
             merging: Merging::default(),
@@ -97,6 +102,13 @@ impl Backend {
     #[must_use]
     pub fn telling(mut self, barrier: Arc<Barrier>) -> Self {
         self.barrier = barrier;
+        self
+    }
+
+    /// Tells `on_pairs` which phone numbers the library has learnt.
+    #[must_use]
+    pub fn learning(mut self, on_pairs: OnPairs) -> Self {
+        self.on_pairs = on_pairs;
         self
     }
 

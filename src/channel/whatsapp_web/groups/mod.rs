@@ -77,6 +77,16 @@ impl Connection {
         }
         outcomes
     }
+
+    /// The group of a link that there is nothing to join by: the account is in it, or has asked to be.
+    async fn joined_before(&self, code: &str) -> Result<Joined, Error> {
+        let Group { id, join_approval_mode, .. } = self.by_invite(code).await?;
+        match self.group(&id).await {
+            Ok(_) => Ok(Joined { group: id, pending: false }),
+            Err(Error::NotAllowed(_)) if join_approval_mode => Ok(Joined { group: id, pending: true }),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 #[async_trait]
@@ -196,11 +206,12 @@ impl Groups for Connection {
 
     async fn join(&self, code: &str) -> Result<Joined, Error> {
         let client = self.client()?;
-        let asked = self.ask(About::Invite, client.groups().join_with_invite_code(code)).await;
-        let (wire, pending) = match asked {
+        let joining = async { Ok::<_, Infallible>(client.groups().join_with_invite_code(code).await) };
+        let (wire, pending) = match self.answer(joining).await? {
             Ok(JoinGroupResult::Joined(group)) => (group, false),
             Ok(JoinGroupResult::PendingApproval(group)) => (group, true),
-            Err(error) => return Err(error),
+            Err(error) if wire::is_so_already(&error) => return self.joined_before(code).await,
+            Err(error) => return Err(wire::refusal(&error, About::Invite)),
         };
         let group = from_wire(&wire).ok_or_else(unreadable)?;
         if !pending {

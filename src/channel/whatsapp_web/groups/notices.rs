@@ -14,7 +14,7 @@ use super::known::{explained, forget, remember};
 use super::wire;
 use crate::channel::Error;
 use crate::channel::groups::{Change, Group, Member, MemberAction, Role};
-use crate::channel::whatsapp_web::address::{from_wire, shown, to_wire};
+use crate::channel::whatsapp_web::address::{self, Shown, from_wire, shown, to_wire};
 use crate::channel::whatsapp_web::connection::Context;
 use crate::domain::{Event, EventKind, Jid};
 use crate::events::{Routed, Write};
@@ -114,14 +114,11 @@ async fn created(client: &Client, raw: &Node) -> Option<Group> {
 
 /// Remembers which hidden identity has which phone number.
 pub async fn learn(context: &Context, members: &[Member]) {
-    let pairs = members.iter().filter_map(|member| {
+    let pairs = members.iter().map(|member| {
         let alt = member.lid.clone().filter(|lid| *lid != member.id);
-        context.pairs.learn(&crate::channel::whatsapp_web::address::Shown { jid: member.id.clone(), alt })
+        Shown { jid: member.id.clone(), alt }
     });
-    let pairs: Vec<Write> = pairs.collect();
-    if !pairs.is_empty() {
-        context.seat.journal.submit(pairs).await;
-    }
+    address::learnt(context, &pairs.collect::<Vec<_>>()).await;
 }
 
 impl Context {

@@ -98,6 +98,11 @@ pub enum About {
     Invite,
 }
 
+/// Whether WhatsApp says that there is nothing to join; its own clients know both numbers.
+pub fn is_so_already(error: &GroupError) -> bool {
+    matches!(error, GroupError::Iq(IqError::ServerError { code: 304 | 409, .. }))
+}
+
 /// Why WhatsApp did not do it.
 pub fn refusal(error: &GroupError, about: About) -> Error {
     let (code, text) = match error {

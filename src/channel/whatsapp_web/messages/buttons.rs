@@ -11,17 +11,22 @@ use waproto::whatsapp::message::{InteractiveMessage, interactive_message};
 use super::{Connection, Payload};
 use crate::channel::kinds::{Button, Buttons};
 use crate::channel::whatsapp_web::inbound::content;
-use crate::channel::{Error, Prepared};
+use crate::channel::{Error, Media, Prepared};
 use crate::domain::Jid;
+use crate::media::Ready;
 
 impl Connection {
     pub(super) async fn compose_buttons(
         &self,
         chat: &Jid,
-        buttons: Buttons,
+        mut buttons: Buttons,
         context: Option<wa::ContextInfo>,
     ) -> Result<Prepared, Error> {
-        let mut prepared = self.prepared(chat, message(buttons), context).await?;
+        let header = match buttons.picture.take() {
+            Some(picture) => MessageField::some(self.header(picture).await?),
+            None => MessageField::none(),
+        };
+        let mut prepared = self.prepared(chat, message(buttons, header), context).await?;
         if let Some(Payload::Message(message)) = prepared.payload.downcast_ref::<Payload>()
             && let Some((_, shown)) = content(message)
         {
@@ -30,9 +35,18 @@ impl Connection {
         }
         Ok(prepared)
     }
+
+    async fn header(&self, file: Ready) -> Result<interactive_message::Header, Error> {
+        let mut message = self.media_message(Media { file, caption: None, gif: false }).await?;
+        Ok(interactive_message::Header {
+            has_media_attachment: Some(true),
+            media: message.image_message.take().map(Into::into),
+            ..Default::default()
+        })
+    }
 }
 
-fn message(buttons: Buttons) -> wa::Message {
+fn message(buttons: Buttons, header: MessageField<interactive_message::Header>) -> wa::Message {
     let pays = matches!(buttons.buttons.as_slice(), [Button::Pix { .. }]);
     let parameters = json!({"from": "api", "templateId": Uuid::new_v4()});
     let flow = interactive_message::NativeFlowMessage {
@@ -40,7 +54,8 @@ fn message(buttons: Buttons) -> wa::Message {
         message_params_json: Some(parameters.to_string()),
         ..Default::default()
     };
-    let mut interactive = InteractiveMessage { interactive_message: Some(flow.into()), ..Default::default() };
+    let mut interactive =
+        InteractiveMessage { header, interactive_message: Some(flow.into()), ..Default::default() };
     if !pays {
         let mut text = format!("*{}*", buttons.title);
         if let Some(description) = &buttons.description {

@@ -29,6 +29,7 @@ pub(super) fn row(id: i64, number: u8, chat: u8) -> OutboxRow {
         chat: (chat > 0).then(|| format!("chat {chat}")),
         time: 0,
         data: RawValue::from_string(id.to_string()).unwrap(),
+        history: None,
     };
     OutboxRow {
         id,

@@ -1,0 +1,203 @@
+//! Where files are kept: a bucket, or a folder that all nodes share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{StreamExt as _, pin_mut};
+use object_store::aws::AmazonS3;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::signer::{Method, Signer as _};
+use object_store::{
+    Attribute, Attributes, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMultipartOptions, PutOptions,
+};
+
+use super::{Error, File, Handle};
+use crate::config::objects::{Bucket, Objects};
+use crate::net::Url;
+use crate::objects::{self, Patience};
+
+/// How requests to the bucket are made; one carries at most a [`PART`].
+const PATIENCE: Patience =
+    Patience { answer: Duration::from_mins(1), retries: 2, altogether: Duration::from_mins(2) };
+/// Bytes that go to a bucket at once. All parts but the last are of one size, and no smaller than S3 allows.
+const PART: usize = 5 << 20;
+
+/// Keeps files; clones share it.
+#[derive(Clone)]
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    place: Place,
+    files: Handle,
+}
+
+#[derive(Clone)]
+enum Place {
+    Folder(PathBuf),
+    Bucket { signer: Arc<AmazonS3>, prefix: Path },
+}
+
+/// What is said of a file that is kept.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// Its mimetype.
+    pub mimetype: String,
+    /// The name that it is downloaded under.
+    pub download_as: Option<String>,
+}
+
+impl Label {
+    /// What the header `Content-Disposition` says: what a browser could run in the name of the host is
+    /// only ever downloaded.
+    #[must_use]
+    pub fn disposition(&self) -> Option<String> {
+        let shown = super::mime::is_shown(&self.mimetype);
+        match &self.download_as {
+            Some(name) => Some(super::name::disposition(if shown { "inline" } else { "attachment" }, name)),
+            None if shown => None,
+            None => Some("attachment".to_owned()),
+        }
+    }
+}
+
+/// How a file is handed out.
+pub enum Kept {
+    /// At this address, for some time.
+    At(Url),
+    /// By this process.
+    Here(File),
+}
+
+impl Store {
+    /// A store at a place. A folder is made when it does not exist.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] when the place cannot be used.
+    pub fn new(place: &Objects, files: Handle) -> Result<Self, Error> {
+        let (objects, place): (Arc<dyn ObjectStore>, _) = match place {
+            Objects::Folder(folder) => {
+                std::fs::create_dir_all(folder)?;
+                let objects = LocalFileSystem::new_with_prefix(folder).map_err(|error| failed(&error))?;
+                (Arc::new(objects.with_fsync(true)), Place::Folder(folder.clone()))
+            }
+            Objects::Bucket(bucket) => {
+                let signer = Arc::new(signer(bucket).map_err(|error| failed(&error))?);
+                let prefix = Path::from(bucket.prefix.as_str());
+                (Arc::<AmazonS3>::clone(&signer), Place::Bucket { signer, prefix })
+            }
+        };
+        Ok(Self { objects, place, files })
+    }
+
+    fn path(&self, name: &str) -> Path {
+        let parts = name.split('/');
+        match &self.place {
+            Place::Folder(_) => parts.collect(),
+            Place::Bucket { prefix, .. } => parts.fold(prefix.clone(), |path, part| path.join(part)),
+        }
+    }
+
+    /// Keeps a file under a name, piece by piece; what had the name before is replaced. It is there as a
+    /// whole or not at all, and durable when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] when the store cannot be reached or refuses.
+    pub async fn put(&self, name: &str, file: &File, label: &Label) -> Result<(), Error> {
+        let (path, attributes) = (self.path(name), self.attributes(label));
+        let pieces = self.files.pieces(file, PART);
+        pin_mut!(pieces);
+        if file.length() <= PART as u64 {
+            let piece = pieces.next().await.transpose()?.unwrap_or_else(Bytes::new);
+            let options = PutOptions { attributes, ..PutOptions::default() };
+            let put = self.objects.put_opts(&path, piece.into(), options).await;
+            return put.map(drop).map_err(|error| failed(&error));
+        }
+        let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
+        let upload = self.objects.put_multipart_opts(&path, options).await;
+        let mut upload = upload.map_err(|error| failed(&error))?;
+        while let Some(piece) = pieces.next().await {
+            let part = match piece {
+                Ok(piece) => upload.put_part(piece.into()).await.map_err(|error| failed(&error)),
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = part {
+                given_up(upload).await;
+                return Err(error);
+            }
+        }
+        match upload.complete().await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                given_up(upload).await;
+                Err(failed(&error))
+            }
+        }
+    }
+
+    /// Folders know nothing of a file but its bytes.
+    fn attributes(&self, label: &Label) -> Attributes {
+        let mut attributes = Attributes::new();
+        if matches!(self.place, Place::Bucket { .. }) {
+            attributes.insert(Attribute::ContentType, label.mimetype.clone().into());
+            if let Some(disposition) = label.disposition() {
+                attributes.insert(Attribute::ContentDisposition, disposition.into());
+            }
+        }
+        attributes
+    }
+
+    /// A file, at an address that works for so long where the store has addresses. A bucket is not asked
+    /// whether it has the file.
+    ///
+    /// # Errors
+    /// [`Error::Failed`].
+    pub async fn get(&self, name: &str, lifetime: Duration) -> Result<Kept, Error> {
+        let path = self.path(name);
+        match &self.place {
+            Place::Bucket { signer, .. } => {
+                let url = signer.signed_url(Method::GET, &path, lifetime).await;
+                Ok(Kept::At(url.map_err(|error| failed(&error))?))
+            }
+            Place::Folder(folder) => {
+                let path = folder.join(path.as_ref());
+                let open = move || Ok(File::written(std::fs::File::open(path)?)?);
+                Ok(Kept::Here(self.files.work(open).await?))
+            }
+        }
+    }
+
+    /// Whether the store has addresses of its own for files.
+    #[must_use]
+    pub const fn has_addresses(&self) -> bool {
+        matches!(self.place, Place::Bucket { .. })
+    }
+
+    /// Removes a file; one that is not there is fine.
+    ///
+    /// # Errors
+    /// [`Error::Failed`].
+    pub async fn remove(&self, name: &str) -> Result<(), Error> {
+        match self.objects.delete(&self.path(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+}
+
+fn signer(bucket: &Bucket) -> object_store::Result<AmazonS3> {
+    objects::bucket(bucket, PATIENCE).build()
+}
+
+/// What was uploaded so far is of no use; a store that cannot be reached keeps it until its own rules
+/// for that remove it.
+async fn given_up(mut upload: Box<dyn MultipartUpload>) {
+    if let Err(error) = upload.abort().await {
+        tracing::debug!(%error, "an upload could not be taken back");
+    }
+}
+
+fn failed(error: &object_store::Error) -> Error {
+    Error::Failed(error.to_string())
+}

@@ -1,0 +1,64 @@
+//! Turns.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::future::join_all;
+
+use super::*;
+
+/// How the files of a node with so many turns are handled.
+fn node(turns: usize) -> Handle {
+    net::install_crypto();
+    let options = Options {
+        max_bytes: 1,
+        fetch_timeout: TURN,
+        folder: PathBuf::new(),
+        ffmpeg: PathBuf::new(),
+        converter: None,
+    };
+    let client = Client::new(net::Options::default()).unwrap();
+    let handle = Handle::new(options, client.clone(), client, runtime::Handle::current());
+    let work = Arc::new(Semaphore::new(turns));
+    Handle(Arc::new(Shared { turns, work, ..Shared::clone(&handle.0) }))
+}
+
+#[tokio::test]
+async fn the_work_of_one_account_is_not_behind_the_pile_of_another() {
+    let node = node(1);
+    let [busy, other] = [0, 1].map(|_| node.of_account(None).unwrap());
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let work = |of: Handle, name: &'static str| {
+        let done = Arc::clone(&done);
+        async move {
+            of.work(move || {
+                done.lock().unwrap().push(name);
+                Ok(())
+            })
+            .await
+            .unwrap();
+        }
+    };
+    let pile = join_all((0..50).map(|_| work(busy.clone(), "busy")));
+    tokio::join!(biased; pile, work(other, "other"));
+    let done = done.lock().unwrap();
+    assert_eq!(done.len(), 51);
+    assert_eq!(done[..3], ["busy", "other", "busy"], "the turns go round");
+}
+
+#[tokio::test]
+async fn an_account_has_half_of_the_turns_at_most() {
+    let busy = node(4).of_account(None).unwrap();
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let pile = (0..50).map(|_| {
+        let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+        busy.work(move || {
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::yield_now();
+            running.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        })
+    });
+    assert!(join_all(pile).await.iter().all(Result::is_ok));
+    assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
+}
