@@ -66,15 +66,16 @@ impl World {
         Self { db, now, seen, stop, tasks }
     }
 
-    pub fn stop(&self) {
+    /// Returns when the writer has ended: until then it may still take a unit.
+    pub async fn stop(&mut self) {
         self.stop.cancel();
-    }
-
-    pub async fn end(mut self) {
-        self.stop();
         while let Some(ended) = self.tasks.join_next().await {
             ended.unwrap();
         }
+    }
+
+    pub async fn end(mut self) {
+        self.stop().await;
         self.db.close().await;
     }
 

@@ -146,13 +146,13 @@ pub async fn a_lost_connection_is_made_again(target: Target, server: &crate::ser
     world.end().await;
 }
 
-pub async fn stopping_loses_nothing(world: World) {
+pub async fn stopping_loses_nothing(mut world: World) {
     let id = world.instance().await;
     let mut tickets = Vec::new();
     for n in 0..100 {
         tickets.push(world.db.writer().submit(unit(id, vec![store(message(&n.to_string(), CHAT, n))])).await);
     }
-    world.stop();
+    world.stop().await;
     let outcomes = join_all(tickets).await;
     assert!(outcomes.iter().all(Result::is_ok));
     let late = world.commit(id, vec![store(message("late", CHAT, 1))]).await;
