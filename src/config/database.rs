@@ -24,7 +24,7 @@ pub(super) const GROUP: Group = Group {
         Variable::flag("DATABASE_SAVE_IS_ON_WHATSAPP", "", SAVE),
         Variable::number("DATABASE_SAVE_IS_ON_WHATSAPP_DAYS", "7", "days", "how long a checked number stays known"),
         Variable::flag("DATABASE_DELETE_MESSAGE", "false", "marks messages as deleted when they are revoked"),
-        Variable::number("WAGGLE_DATABASE_POOL", "16", "count", "connections that a node opens at most"),
+        Variable::number("WAGGLE_DATABASE_POOL", "8", "count", "connections that a node opens at most; more than the database has cores for make answers come less evenly"),
         Variable::choice("WAGGLE_SQLITE_SYNCHRONOUS", "full", &["normal", "full"], "full survives a power cut; normal may lose the last moments to one, though never to a crash of the node"),
         Variable::number("WAGGLE_COMMIT_LINGER_MS", "0", "milliseconds", "how long a commit waits for company; 0 takes what has gathered during the commit before it, which is the fastest on a local disk"),
         Variable::number("WAGGLE_COMMIT_BATCH", "512", "count", "changes in one commit at most"),

@@ -1,14 +1,15 @@
 //! Messages of one instance.
 
-use sea_orm::sea_query::{Asterisk, Expr, Func, Query, SelectStatement};
+use sea_orm::sea_query::{Asterisk, Expr, Func, Query, SelectStatement, SubQueryStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
     QueryTrait, Select,
 };
 use uuid::Uuid;
 
+use super::entity::instance;
 use super::entity::message::{Column, Entity};
-use super::{Error, Instances, Scope, search};
+use super::{Error, Scope, search};
 use crate::domain::{MessageKey, MessageStatus, StoredMessage};
 
 /// How far back a message without an answer is looked for, in seconds: the index is by time.
@@ -73,11 +74,21 @@ impl Messages {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn find(&self, filter: &MessageFilter, page: Page) -> Result<(Vec<StoredMessage>, u64), Error> {
-        let found = self.page(filter, page).await?;
+        let (read, backend) = (self.scope.pools.read(), self.scope.pools.backend());
+        let rows = read.query_all_raw(backend.build(&self.statement(filter, page))).await?;
+        let found: Vec<StoredMessage> = rows.iter().map(stored).collect::<Result<_, _>>()?;
         let (skip, length) = (page.skip(), found.len() as u64);
-        let is_last = length < page.size && (length > 0 || skip == 0);
-        let total = if is_last { skip + length } else { self.total(filter, page).await? };
-        Ok((found, total))
+        if length < page.size && (length > 0 || skip == 0) {
+            return Ok((found, skip + length));
+        }
+        let total: i64 = match rows.first() {
+            Some(row) if is_counted(filter) => row.try_get_by_index(READ.len())?,
+            _ => {
+                let row = read.query_one_raw(backend.build(&self.total(filter, page))).await?;
+                row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default()
+            }
+        };
+        Ok((found, u64::try_from(total).unwrap_or_default()))
     }
 
     /// A page of the matching messages, newest first.
@@ -86,17 +97,6 @@ impl Messages {
     /// [`Error::Unavailable`].
     pub async fn page(&self, filter: &MessageFilter, page: Page) -> Result<Vec<StoredMessage>, Error> {
         self.all(newest(self.part(filter, page))).await
-    }
-
-    async fn total(&self, filter: &MessageFilter, page: Page) -> Result<u64, Error> {
-        if *filter == MessageFilter::default() {
-            let instances = Instances { pools: self.scope.pools.clone() };
-            let counts = instances.all_counts(&[self.scope.id]).await?;
-            return Ok(counts.get(&self.scope.id).map_or(0, |counts| counts.messages));
-        }
-        let row = self.scope.pools.read().query_one(&self.counted(filter, page)).await?;
-        let total: i64 = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
-        Ok(u64::try_from(total).unwrap_or_default())
     }
 
     /// How the database looks for a page and counts what matches: its own words, for those who watch over
@@ -112,9 +112,9 @@ impl Messages {
             DbBackend::MySql => "EXPLAIN FORMAT=JSON",
             _ => "EXPLAIN",
         };
-        let rows = backend.build(&columns(newest(self.part(filter, page))));
         let mut plan = String::new();
-        for mut statement in [rows, backend.build(&self.counted(filter, page))] {
+        for asked in [self.statement(filter, page), self.total(filter, page)] {
+            let mut statement = backend.build(&asked);
             statement.sql = format!("{explain} {}", statement.sql);
             for line in read.query_all_raw(statement).await? {
                 let column = if backend == DbBackend::Sqlite { 3 } else { 0 };
@@ -129,7 +129,22 @@ impl Messages {
         self.matching(filter).offset(page.skip()).limit(page.size)
     }
 
-    fn counted(&self, filter: &MessageFilter, page: Page) -> SelectStatement {
+    /// A page, with how many match in all at the end of each row where [`is_counted`] says so.
+    fn statement(&self, filter: &MessageFilter, page: Page) -> SelectStatement {
+        let mut rows = columns(newest(self.part(filter, page)));
+        if is_counted(filter) {
+            let total = SubQueryStatement::SelectStatement(self.total(filter, page));
+            rows.expr(Expr::SubQuery(None, Box::new(total)));
+        }
+        rows
+    }
+
+    fn total(&self, filter: &MessageFilter, page: Page) -> SelectStatement {
+        if *filter == MessageFilter::default() {
+            let row = instance::Entity::find().select_only().column(instance::Column::MessageCount);
+            let row = row.filter(instance::Column::Id.eq(self.scope.id.0));
+            return QueryTrait::into_query(row.filter(instance::Column::DeletedAt.is_null()));
+        }
         let most = page.skip().saturating_add(page.size).saturating_add(COUNTED);
         let rows = self.matching(filter).select_only().column(Column::Id).limit(most);
         let mut count = Query::select();
@@ -275,6 +290,12 @@ impl Messages {
         }
         Column::MessageType.eq(kind)
     }
+}
+
+/// Whether a page is counted as it is read: to ask again costs as much as the page. To look for words twice
+/// costs more than that, and what has them most often fits on a page, whose length says it all.
+const fn is_counted(filter: &MessageFilter) -> bool {
+    filter.words.is_empty()
 }
 
 fn newest(rows: Select<Entity>) -> Select<Entity> {

@@ -26,12 +26,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// Defaults for a target: 16 connections, a linger of 1 ms, 512 units per transaction.
+    /// Defaults for a target: 8 connections, a linger of 1 ms, 512 units per transaction.
     #[must_use]
     pub fn new(url: Target) -> Self {
         Self {
             url,
-            pool: 16,
+            pool: 8,
             synchronous: Synchronous::Full,
             linger: Duration::from_millis(1),
             batch: 512,

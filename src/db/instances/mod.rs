@@ -9,7 +9,6 @@ use std::collections::HashMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
-use uuid::Uuid;
 
 pub(super) use rows::changes;
 
@@ -106,26 +105,6 @@ impl Instances {
             Ok(Listed { instance: rows::stored(row)?, counts, sinks })
         };
         rows.into_iter().map(listed).collect()
-    }
-
-    /// How much some instances have on record, as the writer counts it, in one query. Every id asked for
-    /// has an entry.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn all_counts(&self, ids: &[InstanceId]) -> Result<HashMap<InstanceId, Counts>, Error> {
-        let mut counts: HashMap<InstanceId, Counts> = ids.iter().map(|id| (*id, Counts::default())).collect();
-        let rows: Vec<(Uuid, i64, i64, i64)> = alive()
-            .select_only()
-            .columns([Column::Id, Column::MessageCount, Column::ContactCount, Column::ChatCount])
-            .filter(one_of(Column::Id, ids))
-            .into_tuple()
-            .all(self.pools.read())
-            .await?;
-        for (id, messages, contacts, chats) in rows {
-            counts.insert(InstanceId(id), rows::counts(messages, contacts, chats));
-        }
-        Ok(counts)
     }
 
     /// The sinks of some instances, in one query. Instances without sinks have no entry.

@@ -161,7 +161,7 @@ pub async fn what_is_under_a_hidden_identity_comes_to_its_phone_number(world: &W
     assert_eq!((first.push_name.as_deref(), first.saved_name.as_deref()), (Some("known"), Some("Mum")));
     assert!(first.is_saved && !second.is_saved);
     assert_eq!(second.push_name.as_deref(), Some("moved"));
-    let counts = world.db.instances().all_counts(&[id]).await.unwrap()[&id];
+    let counts = world.counts(id).await;
     assert_eq!((counts.chats, counts.contacts), (2, 2));
 }
 

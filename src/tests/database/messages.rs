@@ -183,10 +183,12 @@ pub async fn filters_and_pages(world: &World) {
     let any = MessageFilter::default;
     assert_eq!(find(any(), 1, 3).await, (texts(&["K19", "K18", "K17"]), 20));
     assert_eq!(find(any(), 7, 3).await, (texts(&["K1", "K0"]), 20));
-    assert_eq!(find(any(), 8, 3).await.0, texts(&[]));
+    assert_eq!(find(any(), 8, 3).await, (texts(&[]), 20));
     assert_eq!(find(MessageFilter { key_id: Some("K7".into()), ..any() }, 1, 9).await.0, texts(&["K7"]));
     let chat = MessageFilter { remote_jids: texts(&[CHAT, "9@lid"]), from_me: Some(true), ..any() };
-    assert_eq!(find(chat, 1, 2).await, (texts(&["K16", "K12"]), 5));
+    assert_eq!(find(chat.clone(), 1, 2).await, (texts(&["K16", "K12"]), 5));
+    assert_eq!(find(chat.clone(), 4, 2).await, (texts(&[]), 5));
+    assert_eq!(find(MessageFilter { from: Some(200), ..chat }, 1, 2).await, (texts(&[]), 0));
     let alt = MessageFilter { remote_jid_alt: Some("4@lid".into()), ..any() };
     assert_eq!(find(alt, 1, 9).await.0, texts(&["K4"]));
     let group = MessageFilter { participants: texts(&["0@lid"]), ..any() };

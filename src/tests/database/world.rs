@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use waggle::db::{
-    Clock, Database, Error, NewInstance, Observer, Options, OutboxRow, Outcome, Routed, SessionChange,
-    Target, Unit, Write,
+    Clock, Counts, Database, Error, InstanceFilter, NewInstance, Observer, Options, OutboxRow, Outcome,
+    Routed, SessionChange, Target, Unit, Write,
 };
 use waggle::domain::{
     ConnectionState, Event, EventKind, Fence, Instance, InstanceId, MessageKey, MessageStatus, Settings,
@@ -77,6 +77,13 @@ impl World {
     pub async fn end(mut self) {
         self.stop().await;
         self.db.close().await;
+    }
+
+    /// How much an instance has on record; nothing when it is deleted.
+    pub async fn counts(&self, id: InstanceId) -> Counts {
+        let filter = InstanceFilter { id: Some(id), ..InstanceFilter::default() };
+        let listed = self.db.instances().list(&filter).await.unwrap();
+        listed.first().map(|listed| listed.counts).unwrap_or_default()
     }
 
     pub fn now(&self) -> i64 {

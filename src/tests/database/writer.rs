@@ -108,10 +108,7 @@ pub async fn many_callers_are_durable_and_in_order(world: &World) {
         assert_eq!(row.sequence, before + 1);
     }
     for id in ids {
-        assert_eq!(
-            (last[&id], world.db.instances().all_counts(&[id]).await.unwrap()[&id].messages),
-            (100, 100)
-        );
+        assert_eq!((last[&id], world.counts(id).await.messages), (100, 100));
         let stored = world.outbox_of(id).await;
         assert_eq!(stored.len(), 100);
     }
