@@ -131,8 +131,23 @@ pub mod present {
     use serde_json::value::RawValue;
     use serde_json::{Value, json};
 
-    use super::StoredMessage;
+    use super::{MessageKey, StoredMessage};
     use crate::domain::{InstanceId, poll};
+
+    /// The identity of a message, as clients read it.
+    #[derive(serde::Serialize)]
+    pub struct Key<'a> {
+        #[serde(flatten)]
+        key: &'a MessageKey,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deleted: Option<bool>,
+    }
+
+    /// The identity of a message, with a mark when it was deleted for everyone.
+    #[must_use]
+    pub fn key(key: &MessageKey, deleted: bool) -> Key<'_> {
+        Key { key, deleted: deleted.then_some(true) }
+    }
 
     /// JSON text as it is, or `null` when it is not JSON.
     #[must_use]

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::change::carry_out;
 use super::key::Key;
-use crate::domain::message::present::raw;
+use crate::domain::message::present::{self, raw};
 use crate::domain::{Event, EventKind, MessageKey};
 use crate::events::{Journal, MessageHead, Routed, Write};
 use crate::http::extract::{Input, LocalInstance, Valid};
@@ -22,12 +22,10 @@ impl Input for Key {
 }
 
 fn told(journal: &Journal, head: &MessageHead) -> Vec<Routed> {
-    let mut key = json!(head.key);
-    key["deleted"] = json!(true);
     let data = json!({
         "id": head.id,
         "instanceId": journal.instance(),
-        "key": key,
+        "key": present::key(&head.key, true),
         "messageType": head.message_type,
         "status": "DELETED",
         "source": head.source,

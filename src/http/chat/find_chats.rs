@@ -4,10 +4,10 @@ use actix_web::HttpResponse;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{find_messages, forms, forms_of};
+use super::{forms, forms_of};
 use crate::clock::rfc3339;
 use crate::db::{Chat, ChatEntry, ChatFilter};
-use crate::domain::message::present::raw;
+use crate::domain::message::present::{self, raw};
 use crate::domain::{InstanceId, StoredMessage};
 use crate::http::Error;
 use crate::http::extract::{Input, LocalInstance, Query, Valid};
@@ -42,7 +42,7 @@ impl Input for FindChats {
 fn last(message: &StoredMessage, instance: InstanceId) -> Value {
     json!({
         "id": message.id,
-        "key": find_messages::key(message),
+        "key": present::key(&message.key, message.deleted),
         "pushName": message.push_name,
         "participant": message.key.participant,
         "messageType": message.message_type,

@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, HashMap};
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, NaiveDate};
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{forms_of, paging};
 use crate::db::{MessageFilter, Page, Scope};
-use crate::domain::message::present::{raw, with_url};
-use crate::domain::{InstanceId, MessageKey, MessageStatus, StoredMessage, poll};
+use crate::domain::message::present::{self, raw, with_url};
+use crate::domain::{InstanceId, MessageStatus, StoredMessage, poll};
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
@@ -99,22 +99,13 @@ impl Input for FindMessages {
     }
 }
 
-/// The identity of a message on record, as clients read it.
-pub(super) fn key(message: &StoredMessage) -> Value {
-    let mut key = json!(message.key);
-    if message.deleted {
-        key["deleted"] = json!(true);
-    }
-    key
-}
-
 /// A message on record, as clients read it. It is written as it is: a tree of values for every message would
 /// cost more than to find it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shown<'a> {
     id: Uuid,
-    key: ShownKey<'a>,
+    key: present::Key<'a>,
     push_name: Option<&'a str>,
     message_type: &'a str,
     message: Option<Cow<'a, RawValue>>,
@@ -125,14 +116,6 @@ pub struct Shown<'a> {
     status: MessageStatus,
     #[serde(rename = "MessageUpdate")]
     updates: Vec<Update<'a>>,
-}
-
-#[derive(Serialize)]
-struct ShownKey<'a> {
-    #[serde(flatten)]
-    key: &'a MessageKey,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deleted: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -165,7 +148,7 @@ pub fn record<'a>(message: &'a StoredMessage, instance: InstanceId, media_url: O
         .extend(tally.map(|tally| Update { poll_updates: Some(tally), ..update(message.status.as_str()) }));
     Shown {
         id: message.id,
-        key: ShownKey { key: &message.key, deleted: message.deleted.then_some(true) },
+        key: present::key(&message.key, message.deleted),
         push_name: message.push_name.as_deref(),
         message_type: &message.message_type,
         message: content,
