@@ -5,6 +5,7 @@ pub mod address;
 pub mod event;
 pub mod ids;
 pub mod instance;
+pub mod label;
 pub mod media;
 pub mod message;
 pub mod poll;

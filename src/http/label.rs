@@ -10,6 +10,7 @@ use super::fields::Fields;
 use super::message::address;
 use super::{Error, State};
 use crate::db::Label;
+use crate::domain::label::{self, Edited};
 use crate::domain::{EventKind, Jid};
 use crate::events::Write;
 
@@ -116,12 +117,11 @@ async fn put(instance: &LocalInstance, state: &State, body: HandleLabel) -> Resu
     let (number, label_id) = (body.number.ok_or(Error::Internal)?, body.label_id.ok_or(Error::Internal)?);
     let labeled = body.action == Action::Add;
     let working = instance.work().await?;
-    let chat = found(instance, state, &working, &number).await?;
+    let chat = found(instance, state, &working, &number).await.map_err(absent)?;
     known(instance, &label_id).await?;
     let put = working.labels()?.put(&label_id, &chat, labeled).await;
     put.map_err(|error| instance.explain(error))?;
-    let kind = if labeled { "add" } else { "remove" };
-    let data = json!({"instance": instance.name(), "type": kind, "chatId": chat, "labelId": label_id});
+    let data = label::associated(instance.name(), &label_id, &chat, labeled);
     let events = instance.journal().event(EventKind::LabelsAssociation, &data);
     // The phone may have named the chat by its other form.
     let mut chats = vec![chat.to_string()];
@@ -138,7 +138,7 @@ async fn put(instance: &LocalInstance, state: &State, body: HandleLabel) -> Resu
     };
     record(instance, chats.into_iter().map(write).collect()).await?;
     let mut answer = json!({"numberJid": chat, "labelId": label_id});
-    answer[kind] = json!(true);
+    answer[if labeled { "add" } else { "remove" }] = json!(true);
     Ok(HttpResponse::Ok().json(answer))
 }
 
@@ -174,11 +174,17 @@ async fn delete(instance: &LocalInstance, body: HandleLabel) -> Result<HttpRespo
 }
 
 fn told(instance: &LocalInstance, label: &Label, deleted: bool) -> Vec<crate::events::Routed> {
-    let data = json!({
-        "id": label.label_id, "name": label.name, "color": label.color, "predefinedId": label.predefined_id,
-        "deleted": deleted, "instance": instance.name(),
-    });
-    instance.journal().event(EventKind::LabelsEdit, &data)
+    let Label { label_id: id, name, color, predefined_id, .. } = label;
+    let edited = Edited { id, name, color: *color, predefined_id: predefined_id.as_deref(), deleted };
+    instance.journal().event(EventKind::LabelsEdit, &edited.of(instance.name()))
+}
+
+/// The contract answers 404 here where it answers 400 to those who send.
+fn absent(error: Error) -> Error {
+    match error {
+        Error::NotOnWhatsApp(_) => Error::NotFound("Number is not on WhatsApp".to_owned()),
+        other => other,
+    }
 }
 
 async fn known(instance: &LocalInstance, label_id: &str) -> Result<Label, Error> {

@@ -10,7 +10,8 @@ use super::address::{self, Shown};
 use super::connection::Context;
 use super::intake::Picture;
 use crate::channel::Signal;
-use crate::domain::{EventKind, Jid};
+use crate::domain::label::Edited;
+use crate::domain::{self, EventKind, Jid};
 use crate::events::{ChatState, Write};
 
 /// Whether a report is a change of this kind.
@@ -112,12 +113,11 @@ async fn label(context: &Context, update: &LabelEditUpdate) {
     let deleted = action.deleted.unwrap_or_default();
     let name = action.name.clone().unwrap_or_default();
     let color = action.color.unwrap_or_default();
-    let predefined_id = action.predefined_id.map(|id| id.to_string());
-    let data = json!({
-        "id": label_id, "name": name, "color": color, "predefinedId": predefined_id, "deleted": deleted,
-        "instance": context.seat.name,
-    });
-    let events = context.seat.journal.event(EventKind::LabelsEdit, &data);
+    // WhatsApp's own labels are counted from one.
+    let predefined_id = action.predefined_id.filter(|id| *id != 0).map(|id| id.to_string());
+    let edited =
+        Edited { id: &label_id, name: &name, color, predefined_id: predefined_id.as_deref(), deleted };
+    let events = context.seat.journal.event(EventKind::LabelsEdit, &edited.of(&context.seat.name));
     context
         .seat
         .journal
@@ -132,12 +132,7 @@ async fn label(context: &Context, update: &LabelEditUpdate) {
 async fn association(context: &Context, client: &Client, update: &LabelAssociationUpdate) {
     let Some(chat) = address::shown(client, &update.chat_jid, None).await else { return };
     let labeled = update.action.labeled.unwrap_or_default();
-    let data = json!({
-        "instance": context.seat.name,
-        "type": if labeled { "add" } else { "remove" },
-        "chatId": chat.jid,
-        "labelId": update.label_id,
-    });
+    let data = domain::label::associated(&context.seat.name, &update.label_id, &chat.jid, labeled);
     let events = context.seat.journal.event(EventKind::LabelsAssociation, &data);
     let (label_id, remote_jid) = (update.label_id.clone(), chat.jid.to_string());
     context.seat.journal.submit(vec![Write::LabelChat { label_id, remote_jid, labeled, events }]).await;

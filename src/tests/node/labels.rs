@@ -31,21 +31,25 @@ async fn labels_of_the_phone_and_of_the_api_are_one_list() {
     let shown = json!([{"color": "3", "name": "VIP", "id": "7", "predefinedId": null}]);
     assert_eq!(node.get("/label/findLabels/acme").await, shown);
     let edit = told(&receiver, "labels.edit", |_| true).await;
-    assert_eq!(
-        (&edit["data"]["id"], &edit["data"]["name"], &edit["data"]["deleted"]),
-        (&json!("7"), &json!("VIP"), &json!(false))
-    );
-    told(&receiver, "labels.association", |body| body["data"]["type"] == "add").await;
+    let edited = |deleted: bool| {
+        json!({"id": "7", "name": "VIP", "color": 3, "deleted": deleted, "instance": "acme"})
+    };
+    assert_eq!(edit["data"], edited(false));
+    let association = told(&receiver, "labels.association", |body| body["data"]["type"] == "add").await;
+    let associated = |label: &str, kind: &str| {
+        json!({"instance": "acme", "type": kind, "chatId": alice.jid, "labelId": label})
+    };
+    assert_eq!(association["data"], associated("7", "add"));
 
     let new = json!({"action": "create", "name": "Later", "color": 5});
     let (status, created) = shared(&node, "/label/handleLabel/acme", new).await;
-    assert_eq!((status, &created["id"]), (200, &json!("8")), "{created}");
+    let label = json!({"color": "5", "name": "Later", "id": "8", "predefinedId": null});
+    assert_eq!((status, created), (200, label));
     let add = json!({"number": alice.phone, "labelId": "8", "action": "add"});
     let added = node.post("/label/handleLabel/acme", add).await;
-    assert_eq!(added["labelId"], "8");
-    assert_eq!(added["add"], true);
+    assert_eq!(added, json!({"numberJid": alice.jid, "labelId": "8", "add": true}));
     let association = told(&receiver, "labels.association", |body| body["data"]["labelId"] == "8").await;
-    assert_eq!(association["data"]["type"], "add");
+    assert_eq!(association["data"], associated("8", "add"));
     let records = handle.app_state(&phone).unwrap();
     let find = |index: &[&str]| {
         records.iter().find(|record| record.index == index).map(|record| record.value.clone())
@@ -65,7 +69,10 @@ async fn labels_of_the_phone_and_of_the_api_are_one_list() {
     assert_eq!(labels(&node).await, json!(["7", "8"]));
 
     let remove = json!({"number": alice.phone, "labelId": "8", "action": "remove"});
-    assert_eq!(node.post("/label/handleLabel/acme", remove).await["remove"], true);
+    let removed = node.post("/label/handleLabel/acme", remove).await;
+    assert_eq!(removed, json!({"numberJid": alice.jid, "labelId": "8", "remove": true}));
+    let association = told(&receiver, "labels.association", |body| body["data"]["type"] == "remove").await;
+    assert_eq!(association["data"], associated("8", "remove"));
     handle.change(&phone, &vip(true)).unwrap();
     eventually("the phone's label is gone", async || {
         handle.announce_app_state(&phone).unwrap();
@@ -73,7 +80,8 @@ async fn labels_of_the_phone_and_of_the_api_are_one_list() {
     })
     .await;
     assert_eq!(labels(&node).await, Value::Null);
-    told(&receiver, "labels.edit", |body| body["data"]["deleted"] == true).await;
+    let gone = told(&receiver, "labels.edit", |body| body["data"]["deleted"] == true).await;
+    assert_eq!(gone["data"], edited(true));
     node.post("/label/handleLabel/acme", json!({"labelId": "8", "action": "delete"})).await;
     assert_eq!(node.get("/label/findLabels/acme").await, json!([]));
 
@@ -84,4 +92,7 @@ async fn labels_of_the_phone_and_of_the_api_are_one_list() {
     }
     let unknown = json!({"number": alice.phone, "labelId": "99", "action": "add"});
     assert_eq!(node.call(Method::POST, "/label/handleLabel/acme", unknown).await.0, 404);
+    let nobody = json!({"number": "5500000000000", "labelId": "7", "action": "add"});
+    let (status, answer) = node.call(Method::POST, "/label/handleLabel/acme", nobody).await;
+    assert_eq!((status, &answer["response"]["message"]), (404, &json!(["Number is not on WhatsApp"])));
 }
