@@ -58,6 +58,7 @@ class Node:
         self.name, self.cluster = name, cluster
         self.requests = []
         self.answer = (200, b"")
+        self.location = None
         self.hang_up = False
         self.go_on = threading.Event()
         node = self
@@ -108,6 +109,8 @@ class Node:
         text = text or self.name.encode()
         request.send_response(status)
         request.send_header("Content-Length", str(len(text)))
+        if self.location:
+            request.send_header("Location", self.location)
         request.end_headers()
         if request.command != "HEAD":
             request.wfile.write(text)
@@ -284,6 +287,25 @@ class NginxTest(unittest.TestCase):
         for path in ("/instance/connectionState/acme/", "//instance//connectionState//acme"):
             self.assertEqual(self.nginx.ask("GET", path), (200, "b"), path)
             self.assertEqual(self.b.requests[-1][1], path)
+
+    def test_a_link_to_a_file_leads_to_the_store_through_the_owner(self):
+        signed = ("?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=access%2F20261121%2Fus-east-1%2Fs3%2Faws4_request"
+                  "&X-Amz-Date=20261121T120000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Signature=00ff")
+        query = "?id=019aa5f0-0000-7000-8000-000000000000&expires=1795305600&signature=00ff"
+        self.b.answer = (302, b"")
+        for name in ("acme", "Jo%C3%A3o%20da%20Silva", "a%2Fb"):
+            self.cluster.owners[name] = self.b.url
+            # The last two are names that nginx gives to the nodes.
+            for host in ("https://s3.example.com", "http://minio:9000", "http://nodes", "http://owner"):
+                self.b.location = f"{host}/files/waggle/1%40s.whatsapp.net/imageMessage/a+b.png{signed}"
+                answer = self.nginx.headers("GET", f"/s3/file/{name}{query}")
+                self.assertEqual(answer["Location"], self.b.location)
+                self.assertEqual(self.b.requests[-1][1], f"/s3/file/{name}{query}")
+        self.assertEqual(self.a.requests, [])
+        # Where the owner is not known, any node hands it out.
+        self.a.answer, self.a.location = self.b.answer, self.b.location
+        answer = self.nginx.headers("GET", f"/s3/file/unknown{query}")
+        self.assertEqual(answer["Location"], self.b.location)
 
     def test_an_unknown_instance_goes_to_any_node(self):
         self.assertEqual(self.nginx.ask("POST", "/message/sendText/nobody", b"body")[0], 200)

@@ -1,11 +1,11 @@
-//! Keeping the files of messages: the store, the links to it, and who fills it.
+//! Keeping the files of messages: the store, the links to it, who fills it, and who hands out what it has.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 
 use super::attach;
-use crate::archive::{Deps, Service};
+use crate::archive::{Deps, Service, Shelf};
 use crate::clock::Clock;
 use crate::config::{Config, Secret};
 use crate::db::Database;
@@ -33,6 +33,12 @@ pub fn keeper(config: &Config, key: &Secret) -> Option<Arc<Keeper>> {
 pub fn store(config: &Config, files: &media::Handle) -> anyhow::Result<Option<Store>> {
     let Some(place) = &config.media.store else { return Ok(None) };
     Ok(Some(Store::new(place, files.clone()).context("the store of files cannot be used")?))
+}
+
+/// Hands out what the store has, when files are kept.
+pub fn shelf(config: &Config, files: &media::Handle, store: Option<&Store>) -> anyhow::Result<Option<Shelf>> {
+    let Some(store) = store else { return Ok(None) };
+    Ok(Some(Shelf::new(store.clone(), attach::downloads(config, files)?)))
 }
 
 /// Fills the store.

@@ -65,6 +65,7 @@ pub async fn start(
     let worker_cell: Arc<OnceLock<webhook::Handle>> = Arc::default();
     let files = parts::media(&config)?;
     let kept = files::store(&config, &files)?.zip(files::keeper(&config, &key));
+    let shelf = files::shelf(&config, &files, kept.as_ref().map(|(store, _)| store))?;
     let global = config.webhook.global.as_ref();
     let global = Arc::new(GlobalSinks {
         webhook: global.map(parts::global_events).unwrap_or_default(),
@@ -121,7 +122,7 @@ pub async fn start(
         clock: Arc::new(move || now.now_ms()),
         random: Arc::new(rand::random::<f64>),
     };
-    let attach = Some(attach::attach(&config, &files)?);
+    let attach = Some(attach::attach(&config, &files, &database, shelf.clone())?);
     let deliveries = webhook::Options { share, attach, ..parts::webhooks(&config)? };
     let (deliveries, worker) = webhook::Service::new(deliveries, outside);
     if rabbitmq::nodes_deliver(&config) {
@@ -155,7 +156,11 @@ pub async fn start(
         &clock,
         render,
         (&handle, Arc::clone(&draining)),
-        (failures, files, kept.map(|(store, keeper)| http::Files { keeper, store })),
+        (
+            failures,
+            files,
+            kept.zip(shelf).map(|((store, keeper), shelf)| http::Files { keeper, store, shelf }),
+        ),
     );
     let served = http::serve(listener, &parts::http(&config), Arc::new(state));
     let (server, stop) = served.context("the HTTP server could not start")?;

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 
 use super::attach::attach;
 use super::directory::stored;
-use super::{METRICS_UPKEEP, open_database, parts, rabbitmq};
+use super::{METRICS_UPKEEP, files, open_database, parts, rabbitmq};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::config::webhook::Global;
@@ -83,7 +83,9 @@ pub fn consume(
     clock: &Arc<dyn Clock>,
     lifecycle: &mut Lifecycle,
 ) -> anyhow::Result<()> {
-    let attach = Some(attach(config, &parts::media(config)?)?);
+    let media = parts::media(config)?;
+    let shelf = files::shelf(config, &media, files::store(config, &media)?.as_ref())?;
+    let attach = Some(attach(config, &media, database, shelf)?);
     let options = webhook::Options { endpoint_ttl: ENDPOINT_TTL, attach, ..parts::webhooks(config)? };
     let now = Arc::clone(clock);
     let outside = webhook::Outside {

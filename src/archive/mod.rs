@@ -1,5 +1,5 @@
-//! Owns bringing the files of messages from their channels to the store, and removing them when their
-//! time is over; must not know HTTP, nor which store it is. To keep another kind of file: a variant of
+//! Owns bringing the files of messages from their channels to the store, handing them out again in place
+//! of the channel, and removing them when their time is over; must not know HTTP, nor which store it is. To keep another kind of file: a variant of
 //! [`MediaKind`](crate::domain::MediaKind).
 //!
 //! Which files those are is on record together with their messages, so nothing is forgotten when a node
@@ -7,7 +7,9 @@
 
 mod attempt;
 mod ladder;
+mod pause;
 mod service;
+mod shelf;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,7 @@ use crate::media::Store;
 mod tests;
 
 pub use service::Service;
+pub use shelf::Shelf;
 
 /// What files are kept with.
 #[derive(Clone)]

@@ -1,7 +1,6 @@
 //! Who is served when.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Deps;
 use super::attempt::{Attempted, attempt};
+use super::pause::Pause;
 use crate::db;
 use crate::domain::InstanceId;
 use crate::instance::Handle;
@@ -27,8 +27,6 @@ const PURGED: u64 = 256;
 /// somebody else.
 const AT_ONCE: usize = 8;
 const OF_ONE: usize = 2;
-/// How long a store that is away is left alone, in milliseconds.
-const AWAY: u64 = 5_000;
 /// Rows that are read at once.
 const PAGE: u64 = 32;
 
@@ -42,33 +40,11 @@ pub struct Service {
     pause: Arc<Pause>,
 }
 
-/// Until when nobody troubles a store that is away, nor fetches files for it.
-struct Pause {
-    began: Instant,
-    /// Milliseconds since then.
-    until: AtomicU64,
-}
-
-impl Pause {
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    fn is_on(&self) -> bool {
-        self.until.load(Ordering::Relaxed) > self.now()
-    }
-
-    fn begin(&self) {
-        self.until.store(self.now() + AWAY, Ordering::Relaxed);
-    }
-}
-
 impl Service {
     /// A service that is not running yet.
     pub fn new(deps: Deps) -> Self {
-        let pause = Pause { began: Instant::now(), until: AtomicU64::new(0) };
         let turns = Arc::new(Semaphore::new(AT_ONCE));
-        Self { deps, turns, busy: Arc::default(), pause: Arc::new(pause) }
+        Self { deps, turns, busy: Arc::default(), pause: Arc::new(Pause::new()) }
     }
 
     /// Runs until the token is cancelled. What is under way then is dropped, and done again elsewhere.

@@ -24,6 +24,7 @@ use crate::net;
 
 const NOW: i64 = 1_800_000_000_000;
 const DAY: i64 = 24 * 3600 * 1000;
+const PICTURE: &str = "a picture";
 
 /// A provider that nobody connects to.
 struct Nobody;
@@ -56,16 +57,35 @@ impl channel::Files for Source {
         if let Some(error) = self.0.lock().unwrap().pop_front() {
             return Err(error);
         }
-        Ok(Opened {
-            media_type: "imageMessage".to_owned(),
-            mimetype: "image/png".to_owned(),
-            file_name: None,
-            caption: None,
-            width: None,
-            height: None,
-            file: File::new("a picture"),
-        })
+        Ok(opened(File::new(PICTURE)))
     }
+
+    async fn recognise(&self, message: &str, file: File) -> Result<Opened, channel::Error> {
+        let wanted: serde_json::Value = serde_json::from_str(message).unwrap();
+        let described = &wanted["imageMessage"];
+        if described["fileSha256"] != hex::encode(file.sha256().unwrap()) {
+            return Err(channel::Error::Invalid { field: "message", reason: "has another file".into() });
+        }
+        Ok(opened(file))
+    }
+}
+
+fn opened(file: File) -> Opened {
+    Opened {
+        media_type: "imageMessage".to_owned(),
+        mimetype: "image/png".to_owned(),
+        file_name: None,
+        caption: None,
+        width: None,
+        height: None,
+        file,
+    }
+}
+
+/// The content of a message with this file.
+fn content(file: &'static str) -> String {
+    let hash = hex::encode(File::new(file).sha256().unwrap());
+    serde_json::json!({"imageMessage": {"mediaKey": "k", "fileSha256": hash}}).to_string()
 }
 
 struct House {
@@ -166,7 +186,7 @@ impl House {
             status: MessageStatus::DeliveryAck,
             updates: Vec::new(),
             message_type: "imageMessage".into(),
-            message: r#"{"imageMessage":{"mediaKey":"k"}}"#.into(),
+            message: content(PICTURE),
             context_info: None,
             source: "web".into(),
             timestamp: NOW / 1000,
@@ -225,7 +245,7 @@ async fn a_file_is_removed_when_its_time_is_over() {
             house.becomes(id, is_stored).await;
             let Some(MediaState::Stored(stored)) = house.state(id).await else { unreachable!() };
             let path = house.folder.path().join("kept").join(&stored.file_name);
-            assert_eq!(std::fs::read(&path).unwrap(), b"a picture");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), PICTURE);
             assert!(stored.file_name.ends_with(&format!("/1@s.whatsapp.net/imageMessage/{id}.png")));
             let Some(days) = kept else {
                 house.clock.set(NOW + 10_000 * DAY);
@@ -305,4 +325,40 @@ async fn what_the_store_does_not_take_waits_for_it() {
     };
     house.meanwhile(story).await;
     drop(house.lifecycle);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_is_handed_out_for_its_own_message_only() {
+    let house = House::new(MediaPolicy::default()).await;
+    let story = async {
+        let id = house.message().await;
+        house.becomes(id, is_stored).await;
+        let Some(MediaState::Stored(stored)) = house.state(id).await else { unreachable!() };
+        let shelf = || Shelf::new(house.deps.store.clone(), Arc::<Source>::clone(&house.source));
+        let (key, own) = (id.simple().to_string(), house.handle.scope());
+        let other = house.deps.database.instance(InstanceId(Uuid::now_v7()));
+        let length = PICTURE.len() as u64;
+        let kept = shelf().open(&own, (&key, &content(PICTURE)), length).await.unwrap();
+        assert_eq!(&kept.file.bytes().unwrap()[..], PICTURE.as_bytes());
+        for (why, scope, id, file, limit) in [
+            ("it is another tenant's", &other, key.as_str(), PICTURE, length),
+            ("no message has this id", &own, "absent", PICTURE, length),
+            ("the content is that of another file", &own, &key, "another", length),
+            ("it is too large", &own, &key, PICTURE, length - 1),
+        ] {
+            assert!(shelf().open(scope, (id, &content(file)), limit).await.is_none(), "{why}");
+        }
+        let path = house.folder.path().join("kept").join(&stored.file_name);
+        for bytes in ["more than there was", "less"] {
+            std::fs::write(&path, bytes).unwrap();
+            assert!(shelf().open(&own, (&key, &content(PICTURE)), 1000).await.is_none(), "it was changed");
+        }
+        std::fs::remove_file(&path).unwrap();
+        let shelf = shelf();
+        assert!(shelf.open(&own, (&key, &content(PICTURE)), length).await.is_none(), "it is not there");
+        // Which says nothing of the store.
+        std::fs::write(&path, PICTURE).unwrap();
+        assert!(shelf.open(&own, (&key, &content(PICTURE)), length).await.is_some());
+    };
+    house.meanwhile(story).await;
 }

@@ -38,4 +38,10 @@ pub trait Files: Send + Sync {
     /// [`Error::Invalid`] when the message has no file or it is too large, [`Error::Refused`] when
     /// it cannot be had any more, [`Error::NotConnected`].
     async fn open(&self, key: &MessageKey, message: &str) -> Result<Opened, Error>;
+
+    /// The file of a message, from bytes that were kept; no connection is needed.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the message has no file, or another one.
+    async fn recognise(&self, message: &str, file: media::File) -> Result<Opened, Error>;
 }

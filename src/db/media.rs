@@ -105,6 +105,28 @@ impl MediaFiles {
         Ok(row.and_then(media))
     }
 
+    /// The files in the store of every message with WhatsApp's id (it is unique in one chat only).
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn of_message(&self, key_id: &str) -> Result<Vec<Stored>, Error> {
+        use super::entity::message;
+        let messages = message::Entity::find().select_only().column(message::Column::Id);
+        let messages = messages.filter(self.scope.owns(message::Column::InstanceId));
+        let messages = messages.filter(message::Column::KeyId.eq(key_id)).into_tuple::<Uuid>();
+        let ids = messages.all(self.scope.pools.read()).await?;
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.rows().filter(Column::Id.is_in(ids)).filter(Column::State.eq(STORED));
+        let rows = rows.all(self.scope.pools.read()).await?;
+        let stored = |row| match media(row)?.state {
+            MediaState::Stored(stored) => Some(stored),
+            _ => None,
+        };
+        Ok(rows.into_iter().filter_map(stored).collect())
+    }
+
     /// Which of some messages have a file that is kept or will be.
     ///
     /// # Errors

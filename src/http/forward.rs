@@ -40,6 +40,9 @@ const PIECES: usize = 8;
 static MOVED: HeaderName = HeaderName::from_static("x-waggle-moved");
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Links to files: whoever has one may have the file, whatever key comes along.
+const LINK: &str = "/s3/file/{instance}";
+
 /// Headers that concern one connection, or are set anew.
 const OWN: [&str; 12] = [
     "connection",
@@ -67,7 +70,7 @@ pub(super) async fn elsewhere(
     let came = came(peers, request.headers());
     let target = match template {
         "/instance/create" if came != Some(Hop::Node) => new_home(state, request).await,
-        _ if template.ends_with("/{instance}") => owner(state, request, came).await,
+        _ if template.ends_with("/{instance}") => has_it(state, template, request, came).await,
         _ => return None,
     };
     let (first, hop) = match target {
@@ -108,6 +111,38 @@ fn named(request: &ServiceRequest) -> String {
     path::decoded(last).into_owned()
 }
 
+/// Who has what a request is about.
+async fn has_it(
+    state: &State,
+    template: &str,
+    request: &ServiceRequest,
+    came: Option<Hop>,
+) -> Result<Target, Error> {
+    if template == LINK { keeper(state, request, came).await } else { owner(state, request, came).await }
+}
+
+/// Who has the file that a link is for: any node of the instance's client name, since they share a store.
+async fn keeper(state: &State, request: &ServiceRequest, came: Option<Hop>) -> Result<Target, Error> {
+    // What is no link is refused here, and nobody is asked for it.
+    if !request.query_string().contains("signature=") {
+        return Ok(Target::Here);
+    }
+    let name = named(request);
+    let own = &state.cluster.me().client_name;
+    match state.cluster.lookup().by_name(&name).await? {
+        Some(located) if located.client_name != *own && came != Some(Hop::Node) => {
+            settled(state, located).await
+        }
+        None if came.is_none() => Ok(region(state, &name).await),
+        Some(_) | None => Ok(Target::Here),
+    }
+}
+
+/// The region that has an instance that nobody here knows.
+async fn region(state: &State, name: &str) -> Target {
+    state.cluster.region_of(name).await.map_or(Target::Here, Target::Region)
+}
+
 /// Who has the instance that a request names. Callers that may not know are left to this node's own
 /// refusal.
 async fn owner(state: &State, request: &ServiceRequest, came: Option<Hop>) -> Result<Target, Error> {
@@ -132,7 +167,7 @@ async fn owner(state: &State, request: &ServiceRequest, came: Option<Hop>) -> Re
         Some(_) if came == Some(Hop::Node) => arrived(state, &name).await,
         Some(located) => settled(state, located).await,
         None if came.is_some() => Ok(Target::Here),
-        None => Ok(state.cluster.region_of(&name).await.map_or(Target::Here, Target::Region)),
+        None => Ok(region(state, &name).await),
     }
 }
 
@@ -249,7 +284,7 @@ async fn pass(
             return Err(Error::Unavailable);
         }
         state.cluster.lookup().by_name_now(&named(request)).await?;
-        match owner(state, request, None).await? {
+        match has_it(state, template, request, None).await? {
             Target::There(other) => (node, hop) = (other, Hop::Node),
             Target::Region(entry) => (node, hop) = (entry, Hop::Region),
             Target::Here => {

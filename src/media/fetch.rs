@@ -87,14 +87,12 @@ impl Handle {
         match source {
             Source::Url(url) => {
                 let handle = self.clone();
-                // On the main runtime: a connection is driven by the runtime that opened it.
-                let getting = self.0.main.spawn(async move {
+                let getting = async move {
                     let within = handle.0.options.fetch_timeout;
                     let got = tokio::time::timeout(within, handle.get(url)).await;
                     got.map_err(|_| Error::invalid("did not arrive in time"))?
-                });
-                let _ends_with_caller = Ends(getting.abort_handle());
-                getting.await.map_err(|_| Error::Failed("fetching ended".to_owned()))?
+                };
+                self.on_main(getting).await
             }
             Source::Base64 { mimetype, text } => {
                 let sink = self.sink();
@@ -122,14 +120,6 @@ impl Handle {
             incoming = incoming.push(&piece).await?;
         }
         Ok(Fetched { file: incoming.finish().await?, name, mimetype: None, guess })
-    }
-}
-
-struct Ends(tokio::task::AbortHandle);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

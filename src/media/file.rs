@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use tokio::runtime;
 
 /// Largest file that stays in memory, in bytes.
@@ -66,6 +67,21 @@ impl File {
         let at = self.length().saturating_sub(bytes);
         Reader { file: self.clone(), at }.read_to_end(&mut tail)?;
         Ok(tail)
+    }
+
+    /// Its SHA-256.
+    ///
+    /// # Errors
+    /// As [`File::head`].
+    pub fn sha256(&self) -> io::Result<[u8; 32]> {
+        let (mut reader, mut hash) = (self.reader(), Sha256::new());
+        let mut piece = vec![0; PIECE];
+        loop {
+            match reader.read(&mut piece)? {
+                0 => return Ok(hash.finalize().into()),
+                read => hash.update(&piece[..read]),
+            }
+        }
     }
 
     /// All of it, for as long as it is known to be small.

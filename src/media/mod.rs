@@ -120,7 +120,13 @@ impl Handle {
     /// An empty file that is written from an asynchronous stream.
     #[must_use]
     pub fn incoming(&self) -> Incoming {
-        Incoming::new(self.sink(), self.0.main.clone())
+        self.incoming_of(self.0.options.max_bytes)
+    }
+
+    /// An empty file that is written from an asynchronous stream, with a limit of its own, in bytes.
+    #[must_use]
+    pub fn incoming_of(&self, limit: u64) -> Incoming {
+        Incoming::new(self.sink_of(limit), self.0.main.clone())
     }
 
     /// Largest file, in bytes.
@@ -150,6 +156,17 @@ impl Handle {
         futures::stream::unfold(file.reader(), read)
     }
 
+    /// Runs something on the main runtime for as long as its caller waits: a connection is driven by the
+    /// runtime that opened it.
+    async fn on_main<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let running = self.0.main.spawn(work);
+        let _ends_with_caller = Ends(running.abort_handle());
+        running.await.map_err(|_| Error::Failed("fetching ended".to_owned()))?
+    }
+
     /// Does work that blocks or costs processor time, when it is its turn.
     ///
     /// # Errors
@@ -170,6 +187,14 @@ impl Handle {
             work()
         };
         self.0.main.spawn_blocking(work).await.map_err(|_| Error::Failed("the work panicked".to_owned()))?
+    }
+}
+
+struct Ends(tokio::task::AbortHandle);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where files are kept: a bucket, or a folder that all nodes share.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use crate::objects::{self, Patience};
 /// How requests to the bucket are made; one carries at most a [`PART`].
 const PATIENCE: Patience =
     Patience { answer: Duration::from_mins(1), retries: 2, altogether: Duration::from_mins(2) };
+/// How long a store may keep one waiting that reads a file: whoever does can have it elsewhere.
+const PROMPT: Duration = Duration::from_secs(5);
 /// Bytes that go to a bucket at once. All parts but the last are of one size, and no smaller than S3 allows.
 const PART: usize = 5 << 20;
 
@@ -149,23 +152,66 @@ impl Store {
     }
 
     /// A file, at an address that works for so long where the store has addresses. A bucket is not asked
-    /// whether it has the file.
+    /// whether it has the file; a folder that has it not gives `None`.
     ///
     /// # Errors
     /// [`Error::Failed`].
-    pub async fn get(&self, name: &str, lifetime: Duration) -> Result<Kept, Error> {
+    pub async fn get(&self, name: &str, lifetime: Duration) -> Result<Option<Kept>, Error> {
         let path = self.path(name);
         match &self.place {
             Place::Bucket { signer, .. } => {
                 let url = signer.signed_url(Method::GET, &path, lifetime).await;
-                Ok(Kept::At(url.map_err(|error| failed(&error))?))
+                Ok(Some(Kept::At(url.map_err(|error| failed(&error))?)))
             }
-            Place::Folder(folder) => {
-                let path = folder.join(path.as_ref());
-                let open = move || Ok(File::written(std::fs::File::open(path)?)?);
-                Ok(Kept::Here(self.files.work(open).await?))
-            }
+            Place::Folder(folder) => Ok(self.here(folder, &path).await?.map(Kept::Here)),
         }
+    }
+
+    /// The bytes of a file, wherever it is; `None` when the store does not have it.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when it has more than `limit` bytes; [`Error::Failed`] when the store cannot be
+    /// reached, or keeps one waiting.
+    pub async fn open(&self, name: &str, limit: u64) -> Result<Option<File>, Error> {
+        let path = self.path(name);
+        match &self.place {
+            Place::Bucket { .. } => {
+                let store = self.clone();
+                self.files.on_main(async move { store.fetched(&path, limit).await }).await
+            }
+            Place::Folder(folder) => match prompt(self.here(folder, &path)).await?? {
+                Some(file) if file.length() > limit => Err(Error::TooLarge(limit)),
+                file => Ok(file),
+            },
+        }
+    }
+
+    /// A file of the folder.
+    async fn here(&self, folder: &std::path::Path, path: &Path) -> Result<Option<File>, Error> {
+        let path = folder.join(path.as_ref());
+        let open = move || match std::fs::File::open(path) {
+            Ok(file) => Ok(Some(File::written(file)?)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        };
+        self.files.work(open).await
+    }
+
+    /// A file of the bucket, piece by piece.
+    async fn fetched(&self, path: &Path, limit: u64) -> Result<Option<File>, Error> {
+        let got = match prompt(self.objects.get(path)).await? {
+            Ok(got) => got,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failed(&error)),
+        };
+        if got.meta.size > limit {
+            return Err(Error::TooLarge(limit));
+        }
+        let (mut incoming, mut pieces) = (self.files.incoming_of(limit), got.into_stream());
+        while let Some(piece) = prompt(pieces.next()).await? {
+            incoming = incoming.push(&piece.map_err(|error| failed(&error))?).await?;
+        }
+        incoming.finish().await.map(Some)
     }
 
     /// Whether the store has addresses of its own for files.
@@ -196,6 +242,11 @@ async fn given_up(mut upload: Box<dyn MultipartUpload>) {
     if let Err(error) = upload.abort().await {
         tracing::debug!(%error, "an upload could not be taken back");
     }
+}
+
+async fn prompt<T>(answer: impl Future<Output = T>) -> Result<T, Error> {
+    let answer = tokio::time::timeout(PROMPT, answer).await;
+    answer.map_err(|_| Error::Failed("the store does not answer".to_owned()))
 }
 
 fn failed(error: &object_store::Error) -> Error {

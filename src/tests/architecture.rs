@@ -32,8 +32,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("archive", &["instance", "channel", "media", "db", "events"]),
     // Nodes talk to each other over HTTP.
     ("cluster", &["instance", "db", "net", "redis_link"]),
-    // What a caller uploads is kept in a file of `media` from the first byte on.
-    ("http", &["instance", "channel", "cluster", "webhook", "events", "db", "auth", "limits", "media"]),
+    // What a caller uploads is kept in a file of `media` from the first byte on. A file that is asked for may
+    // be in the archive.
+    (
+        "http",
+        &["instance", "channel", "cluster", "webhook", "events", "db", "auth", "limits", "media", "archive"],
+    ),
 ];
 
 /// What every room may name, the leaf rooms apart.

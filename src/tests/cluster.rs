@@ -22,6 +22,8 @@ mod partitions;
 mod routing;
 #[path = "support/services/mod.rs"]
 mod services;
+#[path = "cluster/storage.rs"]
+mod storage;
 #[path = "node/support.rs"]
 mod support;
 #[path = "support/wire.rs"]

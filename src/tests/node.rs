@@ -41,6 +41,8 @@ mod groups;
 mod history;
 #[path = "node/instances.rs"]
 mod instances;
+#[path = "node/kept.rs"]
+mod kept;
 #[path = "node/kinds.rs"]
 mod kinds;
 #[path = "node/labels.rs"]

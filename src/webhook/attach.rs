@@ -1,5 +1,5 @@
 //! Files that go along with an event as base64, for endpoints that want them. They are fetched for
-//! the attempt and never stored: neither the outbox nor a queue carries them.
+//! the attempt: neither the outbox nor a queue carries them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::Endpoint;
 use crate::db::OutboxRow;
-use crate::domain::{Event, EventKind};
+use crate::domain::{Event, EventKind, InstanceId, MessageKey};
 
 /// Gets the files of messages.
 #[async_trait]
 pub trait Attach: Send + Sync + 'static {
-    /// The file of a message as base64. The content is JSON text in the form of the API; `None` when
-    /// it has no file, or the file is too large or cannot be had.
-    async fn base64(&self, message: &str) -> Option<String>;
+    /// The file of an instance's message as base64, by WhatsApp's id of it and its content, which is JSON
+    /// text in the form of the API. `None` when it has no file, or the file is too large or cannot be had.
+    async fn base64(&self, instance: InstanceId, id: &str, message: &str) -> Option<String>;
 }
 
 /// Whether an event may have a file for this endpoint.
@@ -33,7 +33,8 @@ type Object = BTreeMap<String, Box<RawValue>>;
 pub(super) async fn attached(row: &OutboxRow, attach: &dyn Attach) -> Option<OutboxRow> {
     let mut data: Object = serde_json::from_str(row.event.data.get()).ok()?;
     let message = data.remove("message")?;
-    let file = attach.base64(message.get()).await?;
+    let key: MessageKey = serde_json::from_str(data.get("key")?.get()).ok()?;
+    let file = attach.base64(row.instance, &key.id, message.get()).await?;
     let mut message: Object = serde_json::from_str(message.get()).ok()?;
     message.insert("base64".to_owned(), to_raw_value(&file).ok()?);
     drop(file);

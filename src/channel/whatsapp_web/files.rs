@@ -99,6 +99,10 @@ impl Files for Connection {
         .map_err(|error| refused(client, &error))?;
         Ok(opened)
     }
+
+    async fn recognise(&self, message: &str, file: media::File) -> Result<Opened, Error> {
+        recognised(&self.context.files, message, file).await
+    }
 }
 
 impl Connection {
@@ -202,6 +206,17 @@ fn describe(message: &str) -> Result<Described, Error> {
     let value: Value = serde_json::from_str(message).map_err(|_| none())?;
     let message: wa::Message = from_value(&value).map_err(|_| none())?;
     described(message.get_base_message()).ok_or_else(none)
+}
+
+/// A message's file is the one with its hash, wherever the bytes come from.
+async fn recognised(files: &media::Handle, message: &str, file: media::File) -> Result<Opened, Error> {
+    let Described { params, opened, .. } = describe(message)?;
+    let bytes = file.clone();
+    let hash = files.work(move || Ok(bytes.sha256()?)).await.map_err(|error| invalid(&error))?;
+    if params.file_sha256 != hash {
+        return Err(Error::Invalid { field: "message", reason: "has another file".to_owned() });
+    }
+    Ok(Opened { file, ..opened })
 }
 
 /// Takes the fields of `$part` that every kind of file has.
@@ -325,5 +340,9 @@ impl Files for Downloads {
 
     async fn open(&self, _: &MessageKey, message: &str) -> Result<Opened, Error> {
         self.get(message, self.files.max_bytes()).await
+    }
+
+    async fn recognise(&self, message: &str, file: media::File) -> Result<Opened, Error> {
+        recognised(&self.files, message, file).await
     }
 }

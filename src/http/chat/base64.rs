@@ -59,27 +59,47 @@ pub async fn handle(
     state: web::Data<State>,
     Valid(GetBase64 { message, convert_to_mp4 }): Valid<GetBase64>,
 ) -> Result<HttpResponse, Error> {
-    // Nothing is looked up for an instance that cannot ask for a file.
-    drop(instance.work().await?);
     let Wanted { key, content } = message;
-    let (key, content) = match content {
-        Some(content) => (key, content),
+    let id = key.id.clone();
+    let known = match content {
+        Some(content) => Some((key, content)),
         None => {
-            let stored = instance.scope().messages().by_key_id(&key.id).await?.into_iter().next();
-            let stored = stored.ok_or_else(|| Error::Invalid("Message not found".to_owned()))?;
-            (stored.key, stored.message)
+            let stored = instance.scope().messages().by_key_id(&id).await?.into_iter().next();
+            stored.map(|stored| (stored.key, stored.message))
         }
     };
-    let working = instance.work().await?;
-    let files = working.files()?;
-    let opened = files.open(&key, &content).await;
-    let mut opened = opened.map_err(|error| instance.explain(error))?;
+    let mut opened = match kept(&instance, &state, known.as_ref()).await {
+        Some(opened) => opened,
+        None => {
+            let working = instance.work().await?;
+            let (key, content) = known.ok_or_else(|| Error::Invalid("Message not found".to_owned()))?;
+            let opened = working.files()?.open(&key, &content).await;
+            opened.map_err(|error| instance.explain(error))?
+        }
+    };
     if convert_to_mp4 && opened.media_type == "audioMessage" {
-        let converted = files.handle().as_mp4(&opened.file).await;
+        let converted = turns(&instance, &state).as_mp4(&opened.file).await;
         opened.file = converted.map_err(|error| Error::of_media(&error, "convertToMp4"))?;
         opened.mimetype = "audio/mp4".to_owned();
     }
-    Ok(answer(&state, &key.id, opened))
+    Ok(answer(&state, &id, opened))
+}
+
+/// The file from our own store, for which no connection is needed.
+async fn kept(
+    instance: &LocalInstance,
+    state: &State,
+    known: Option<&(MessageKey, String)>,
+) -> Option<Opened> {
+    let ((key, content), files) = (known?, state.files.as_ref()?);
+    files.shelf.open(&instance.scope(), (&key.id, content), state.media.max_bytes()).await
+}
+
+/// Those of the account, as long as it is connected.
+fn turns(instance: &LocalInstance, state: &State) -> media::Handle {
+    let working = instance.enter().ok();
+    let own = working.as_ref().and_then(|working| Some(working.files().ok()?.handle().clone()));
+    own.unwrap_or_else(|| state.media.clone())
 }
 
 fn answer(state: &State, id: &str, opened: Opened) -> HttpResponse {

@@ -40,7 +40,7 @@ pub async fn handle(
     let located = state.cluster.lookup().by_name(&name).await?.ok_or_else(gone)?;
     let stored = stored(&state.database.instance(located.id), id).await?.ok_or_else(gone)?;
     let kept = files.store.get(&stored.file_name, LEAD).await;
-    match kept.map_err(|error| Error::internal(&error))? {
+    match kept.map_err(|error| Error::internal(&error))?.ok_or_else(gone)? {
         Kept::At(url) => {
             let mut answer = HttpResponse::Found();
             answer.insert_header((LOCATION, url.as_str())).insert_header((CACHE_CONTROL, "no-store"));

@@ -6,14 +6,17 @@ pub mod find;
 
 use std::sync::Arc;
 
+use crate::archive::Shelf;
 use crate::events::Keeper;
 use crate::media::Store;
 
-/// Where files are kept, and who signs the links to them.
+/// Where files are kept, who signs the links to them, and who hands them out.
 #[derive(Clone)]
 pub struct Files {
     /// Signs links.
     pub keeper: Arc<Keeper>,
     /// Has the files.
     pub store: Store,
+    /// Hands out the files of messages.
+    pub shelf: Shelf,
 }

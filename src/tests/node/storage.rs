@@ -1,21 +1,21 @@
 //! Files of messages that are kept: in S3 and in a folder, through outages, and until their time is over.
 
 #[path = "../support/services/s3.rs"]
-mod s3_server;
+pub mod s3_server;
 
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use wa_sim::receiver::Receiver;
-use wa_sim::{Compose, ContactInfo, Simulator};
-use waggle::net::{self, Egress, Method, Response, Url};
+use wa_sim::{Compose, Simulator};
+use waggle::net::{self, Egress, Method, Response, Url, header::HeaderValue};
 
 use self::s3_server::{ACCESS_KEY, BUCKET, S3Server, SECRET_KEY};
-use crate::support::{Node, contact, eventually, simulator, told};
+use crate::support::{KEY, Node, contact, eventually, fetched, header, sends, simulator, told};
 
 /// A node whose files go to a server.
-async fn storing(simulator: &Simulator, server: &S3Server, more: &[(&str, &str)]) -> Node {
+pub async fn storing(simulator: &Simulator, server: &S3Server, more: &[(&str, &str)]) -> Node {
     let port = server.port().to_string();
     let mut variables = vec![
         ("S3_ENABLED", "true"),
@@ -27,30 +27,6 @@ async fn storing(simulator: &Simulator, server: &S3Server, more: &[(&str, &str)]
     ];
     variables.extend(more);
     Node::start_with(simulator, &variables).await
-}
-
-/// A message that a contact sends with a file; answers its id.
-async fn sends(simulator: &Simulator, from: &ContactInfo, to: &str, kind: &str, bytes: &[u8]) -> String {
-    let mimetype = match kind {
-        "image" => "image/png",
-        "video" => "video/mp4",
-        _ => "text/html",
-    };
-    let file = json!({"data": BASE64_STANDARD.encode(bytes), "mimetype": mimetype, "name": "../a b.html"});
-    let order = json!({"to": to, "kind": kind, "file": file});
-    let order: Compose = serde_json::from_value(order).unwrap();
-    simulator.handle().compose(&from.phone, order).await.unwrap().id
-}
-
-/// What an address answers, without following it.
-async fn fetched(url: &str) -> Response {
-    let options = net::Options { egress: Egress::open(), redirects: 0, ..net::Options::default() };
-    let client = net::Client::new(options).unwrap();
-    client.send(net::Request::new(Method::GET, Url::parse(url).unwrap())).await.unwrap()
-}
-
-fn header<'a>(response: &'a Response, name: &str) -> &'a str {
-    response.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
 }
 
 /// The file that a link leads to.
@@ -254,7 +230,7 @@ async fn no_file_is_forgotten_when_the_store_is_away_and_the_node_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_100_megabytes_reaches_the_bucket_without_being_held_in_memory() {
+async fn a_file_of_100_megabytes_reaches_the_bucket_and_comes_back_without_being_held_in_memory() {
     const SIZE: usize = 100 << 20;
     let (simulator, receiver) = (simulator().await, Receiver::start().await.unwrap());
     let server = S3Server::start().await;
@@ -275,4 +251,28 @@ async fn a_file_of_100_megabytes_reaches_the_bucket_without_being_held_in_memory
     let (_, peak) = node.memory(false);
     assert!(peak < before + (32 << 10), "{before} kB before, {peak} kB at most");
     assert_eq!(fetched(&link).await.status, 302);
+
+    let stored = node.messages("acme", json!({"where": {"key": {"id": id}}})).await.remove(0);
+    let direct = stored["message"]["documentMessage"]["directPath"].as_str().unwrap();
+    simulator.handle().forget_media(direct).unwrap();
+    let (before, _) = node.memory(true);
+    let mut answer = asked_for_base64(&node, &id).await;
+    let mut length = 0;
+    while let Some(piece) = answer.chunk().await.unwrap() {
+        length += piece.len();
+    }
+    let (_, peak) = node.memory(false);
+    assert!(answer.status == 201 && length > SIZE / 3 * 4, "{}: {length} bytes", answer.status);
+    assert!(peak < before + (32 << 10), "{before} kB before, {peak} kB at most");
+}
+
+/// The answer while it comes: it is larger than what tests read at once.
+async fn asked_for_base64(node: &Node, id: &str) -> net::Download {
+    let options = net::Options { egress: Egress::open(), ..net::Options::default() };
+    let url = format!("{}/chat/getBase64FromMediaMessage/acme", node.url());
+    let mut request = net::Request::new(Method::POST, Url::parse(&url).unwrap());
+    request.headers.insert("apikey", HeaderValue::from_static(KEY));
+    request.headers.insert("content-type", HeaderValue::from_static("application/json"));
+    request.body = net::Body::Bytes(json!({"message": {"key": {"id": id}}}).to_string().into());
+    net::Client::new(options).unwrap().open(request).await.unwrap()
 }

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wa_sim::receiver::Receiver;
-use wa_sim::{ContactInfo, NewContact, Simulator};
-use waggle::net::{self, Egress, Method, Url, header::HeaderValue};
+use wa_sim::{Compose, ContactInfo, NewContact, Simulator};
+use waggle::net::{self, Egress, Method, Response, Url, header::HeaderValue};
 
 /// The global key of every test node.
 pub const KEY: &str = "global-key-of-the-tests";
@@ -339,6 +340,31 @@ pub fn contact(simulator: &Simulator, name: &str) -> ContactInfo {
         .handle()
         .create_contact(NewContact { name: Some(name.to_owned()), ..NewContact::default() })
         .unwrap()
+}
+
+/// A message that a contact sends with a file; answers its id.
+pub async fn sends(simulator: &Simulator, from: &ContactInfo, to: &str, kind: &str, bytes: &[u8]) -> String {
+    let mimetype = match kind {
+        "image" => "image/png",
+        "video" => "video/mp4",
+        _ => "text/html",
+    };
+    let file = json!({"data": BASE64_STANDARD.encode(bytes), "mimetype": mimetype, "name": "../a b.html"});
+    let order = json!({"to": to, "kind": kind, "file": file});
+    let order: Compose = serde_json::from_value(order).unwrap();
+    simulator.handle().compose(&from.phone, order).await.unwrap().id
+}
+
+/// What an address answers, without following it.
+pub async fn fetched(url: &str) -> Response {
+    let options = net::Options { egress: Egress::open(), redirects: 0, ..net::Options::default() };
+    let client = net::Client::new(options).unwrap();
+    client.send(net::Request::new(Method::GET, Url::parse(url).unwrap())).await.unwrap()
+}
+
+/// A header of an answer; empty when it is not there.
+pub fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
 }
 
 /// Waits for a webhook of an event that satisfies a condition, and answers its body.

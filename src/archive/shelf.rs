@@ -1,0 +1,56 @@
+//! Handing out what is kept: it is there when the channel has it no more, and costs the channel nothing.
+
+use std::sync::Arc;
+
+use super::pause::Pause;
+use crate::channel::{Files, Opened};
+use crate::db::{Scope, Stored};
+use crate::media::{Error, Store};
+
+/// Hands out the files of messages from the store; clones share what they know of it.
+#[derive(Clone)]
+pub struct Shelf {
+    store: Store,
+    files: Arc<dyn Files>,
+    pause: Arc<Pause>,
+}
+
+impl Shelf {
+    /// Takes the store, and who knows what a message says of its file.
+    #[must_use]
+    pub fn new(store: Store, files: Arc<dyn Files>) -> Self {
+        Self { store, files, pause: Arc::new(Pause::new()) }
+    }
+
+    /// The file of an instance's message, by WhatsApp's id of it and its content, which is JSON text in the
+    /// form of the API. `None` when it is not kept, has more than `limit` bytes, or cannot be had now: the
+    /// channel may have it all the same.
+    pub async fn open(&self, scope: &Scope, (id, content): (&str, &str), limit: u64) -> Option<Opened> {
+        if self.pause.is_on() {
+            return None;
+        }
+        let kept = scope.media().of_message(id).await;
+        let kept = kept.inspect_err(|error| tracing::debug!(%error, "files that are kept are not known now"));
+        for stored in kept.ok()?.iter().filter(|stored| stored.bytes <= limit) {
+            if let Some(opened) = self.take(stored, content, limit).await {
+                return Some(opened);
+            }
+        }
+        None
+    }
+
+    async fn take(&self, stored: &Stored, content: &str, limit: u64) -> Option<Opened> {
+        let file = match self.store.open(&stored.file_name, limit).await {
+            Ok(file) => file?,
+            Err(Error::TooLarge(_)) => return None,
+            Err(error) => {
+                tracing::warn!(%error, "the store did not give a file");
+                self.pause.begin();
+                return None;
+            }
+        };
+        // Whoever asks may come with a content of their own: it must be that of this file.
+        let recognised = self.files.recognise(content, file).await;
+        recognised.inspect_err(|error| tracing::debug!(%error, "a file that is kept is not handed out")).ok()
+    }
+}
