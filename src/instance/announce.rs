@@ -222,8 +222,10 @@ async fn qr_event(handle: &Handle, qr: &Qr) {
 pub(super) async fn qr_limit(handle: &Handle) {
     let data = json!({
         "message": "QR code limit reached, please login again",
-        "statusCode": reason::CLOSED,
+        "statusCode": reason::BAD_SESSION,
     });
-    let events = handle.journal().event(EventKind::QrcodeUpdated, &data);
-    handle.journal().emit(events).await;
+    let mut events = handle.journal().event(EventKind::QrcodeUpdated, &data);
+    let refused = update(handle, ConnectionState::Refused, reason::CLOSED);
+    events.extend(handle.journal().event(EventKind::ConnectionUpdate, &refused));
+    record(handle, None, events).await;
 }

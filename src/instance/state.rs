@@ -93,6 +93,8 @@ pub mod reason {
     pub const CLOSED: i32 = 428;
     /// Another connection took over.
     pub const REPLACED: i32 = 440;
+    /// Nothing to go on with, as for a code that nobody scanned.
+    pub const BAD_SESSION: i32 = 500;
 }
 
 /// The machine.

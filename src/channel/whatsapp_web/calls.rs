@@ -17,24 +17,39 @@ use crate::domain::{EventKind, Jid};
 /// Calls that are remembered. They ring for a minute or so.
 const REMEMBERED: usize = 64;
 
-/// Who called lately, as the protocol names them: the peer and the call's creator.
+/// A call that rang, with its parties as the protocol names them.
+#[derive(Clone)]
+struct Rang {
+    id: String,
+    peer: WireJid,
+    creator: WireJid,
+    kind: Kind,
+}
+
+/// What only the offer of a call says of it.
+#[derive(Clone, Copy, Default)]
+struct Kind {
+    video: bool,
+    group: bool,
+}
+
+/// The calls that rang lately.
 #[derive(Default)]
-pub struct Ringing(Mutex<VecDeque<(String, WireJid, WireJid)>>);
+pub struct Ringing(Mutex<VecDeque<Rang>>);
 
 impl Ringing {
-    fn note(&self, call: &IncomingCall) {
+    fn note(&self, call: &IncomingCall, kind: Kind) {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if calls.len() >= REMEMBERED {
             calls.pop_front();
         }
-        let creator = call.action.call_creator().clone();
-        calls.push_back((call.action.call_id().to_owned(), call.from.clone(), creator));
+        let (id, creator) = (call.action.call_id().to_owned(), call.action.call_creator().clone());
+        calls.push_back(Rang { id, peer: call.from.clone(), creator, kind });
     }
 
-    fn find(&self, call_id: &str) -> Option<(WireJid, WireJid)> {
+    fn find(&self, call_id: &str) -> Option<Rang> {
         let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = calls.iter().rev().find(|(id, ..)| id == call_id);
-        found.map(|(_, peer, creator)| (peer.clone(), creator.clone()))
+        calls.iter().rev().find(|rang| rang.id == call_id).cloned()
     }
 }
 
@@ -49,7 +64,7 @@ impl Calls for Connection {
         let client = self.client()?;
         let known = self.context.ringing.find(call_id);
         let (peer, creator) = match (known, from) {
-            (Some(known), _) => known,
+            (Some(rang), _) => (rang.peer, rang.creator),
             (None, Some(from)) => {
                 let from = address::to_wire(from)?;
                 (from.clone(), from)
@@ -65,30 +80,45 @@ impl Calls for Connection {
 
 /// Tells about a call, and rejects an offer if the settings say so.
 pub async fn incoming(context: &Context, client: &Arc<Client>, call: &IncomingCall) {
-    let (status, is_video, group, stated) = match &call.action {
+    let (status, offered, stated) = match &call.action {
         CallAction::Offer { is_video, group_jid, caller_pn, .. } => {
-            ("offer", *is_video, group_jid.is_some(), caller_pn.as_ref())
+            let kind = Kind { video: *is_video, group: group_jid.is_some() };
+            ("offer", Some(kind), caller_pn.as_ref())
         }
-        CallAction::Accept { .. } => ("accept", false, false, None),
-        CallAction::Reject { .. } => ("reject", false, false, None),
-        CallAction::Terminate { .. } => ("timeout", false, false, None),
+        CallAction::OfferNotice { is_video, is_group, .. } => {
+            ("offer", Some(Kind { video: *is_video, group: *is_group }), None)
+        }
+        CallAction::Accept { .. } => ("accept", None, None),
+        CallAction::Reject { .. } => ("reject", None, None),
+        CallAction::Terminate { reason, .. } if reason.as_deref() == Some("timeout") => {
+            ("timeout", None, None)
+        }
+        CallAction::Terminate { .. } => ("terminate", None, None),
         _ => return,
     };
-    if status == "offer" {
-        context.ringing.note(call);
-    }
-    let Some(from) = address::shown(client, &call.from, stated).await else { return };
+    let kind = match offered {
+        Some(kind) => {
+            context.ringing.note(call, kind);
+            kind
+        }
+        None => context.ringing.find(call.action.call_id()).map(|rang| rang.kind).unwrap_or_default(),
+    };
+    let Some(chat) = address::shown(client, &call.from, stated).await else { return };
+    let Some(from) = address::shown(client, call.action.call_creator(), stated).await else { return };
     let journal = &context.seat.journal;
-    let data = json!({
-        "chatId": from.jid,
+    let mut data = json!({
+        "chatId": chat.jid,
         "from": from.jid,
         "id": call.action.call_id(),
         "date": crate::clock::rfc3339(call.timestamp.timestamp_millis()),
         "offline": call.offline,
         "status": status,
-        "isVideo": is_video,
-        "isGroup": group,
+        "isVideo": kind.video,
+        "isGroup": kind.group,
     });
+    if let CallAction::Offer { group_jid: Some(group), .. } = &call.action {
+        data["groupJid"] = json!(address::from_wire(group));
+    }
     if let Err(error) = journal.record(journal.event(EventKind::Call, &data)).await {
         tracing::warn!(instance = %context.seat.name, %error, "a call could not be recorded");
     }

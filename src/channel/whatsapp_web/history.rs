@@ -261,8 +261,10 @@ async fn names(context: &Context, client: &Client, names: Vec<wa::Pushname>) {
                 on_change: Vec::new(),
             });
         }
-        writes
-            .extend(context.seat.journal.event(EventKind::ContactsSet, &shown).into_iter().map(Write::Event));
+        // Evolution API has both in its list, and tells the second.
+        for kind in [EventKind::ContactsSet, EventKind::ContactsUpsert] {
+            writes.extend(context.seat.journal.event(kind, &shown).into_iter().map(Write::Event));
+        }
         if !commit(context, writes).await {
             return;
         }

@@ -128,7 +128,8 @@ pub async fn typing(context: &Context, client: &Client, update: &ChatPresenceUpd
     let state = match (update.state, update.media) {
         (ChatPresence::Composing, ChatPresenceMedia::Audio) => "recording",
         (ChatPresence::Composing, ChatPresenceMedia::Text) => "composing",
-        (ChatPresence::Paused, _) => "paused",
+        // The contract knows no other word for those who stop.
+        (ChatPresence::Paused, _) => "available",
     };
     let source = &update.source;
     let chat = address::shown(client, &source.chat, source.sender_alt.as_ref()).await;

@@ -162,9 +162,9 @@ async fn opened(context: &Context, client: &Arc<Client>) {
 /// A contact of the phone's address book.
 async fn saved_contact(context: &Context, jid: &Jid, name: Option<String>) {
     let journal = &context.seat.journal;
-    let data = serde_json::json!({
+    let data = serde_json::json!([{
         "remoteJid": jid, "pushName": name, "profilePicUrl": null, "instanceId": context.seat.instance,
-    });
+    }]);
     let write = Write::Contact {
         remote_jid: jid.to_string(),
         remote_jid_alt: None,
@@ -172,7 +172,7 @@ async fn saved_contact(context: &Context, jid: &Jid, name: Option<String>) {
         profile_pic_url: None,
         saved_name: Some(name),
         on_new: journal.event(Told::ContactsUpsert, &data),
-        on_change: journal.event(Told::ContactsUpdate, &serde_json::json!([data])),
+        on_change: journal.event(Told::ContactsUpdate, &data),
     };
     journal.submit(vec![write]).await;
 }

@@ -1,6 +1,7 @@
 //! Calls, and who is typing.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use wa_sim::CallStep;
 use wa_sim::receiver::Receiver;
 
 use crate::support::{Node, contact, eventually, simulator, told};
@@ -26,11 +27,27 @@ async fn a_call_is_told_and_left_alone() {
             "by phone number: {data}"
         );
         assert!(data["date"].is_string() && data["offline"] == false, "{data}");
+        assert!(data.get("groupJid").is_none(), "{data}");
+        // What becomes of it says what it was.
+        let step = |step, reason| simulator.handle().call_step(&alice.phone, &phone, &id, step, reason);
+        step(CallStep::PreAccept, None).unwrap();
+        step(CallStep::Accept, None).unwrap();
+        step(CallStep::Reject, Some("busy")).unwrap();
+        step(CallStep::Terminate, Some("accepted_elsewhere")).unwrap();
         simulator.handle().call(&alice.phone, &phone, video, Some(&id)).unwrap();
-        let ended = |body: &serde_json::Value| {
-            body["data"]["id"] == id.as_str() && body["data"]["status"] == "timeout"
-        };
-        told(&receiver, "call", ended).await;
+        for status in ["accept", "reject", "terminate", "timeout"] {
+            let next = |body: &Value| body["data"]["id"] == id.as_str() && body["data"]["status"] == status;
+            let mut next = told(&receiver, "call", next).await["data"].take();
+            assert!(next["date"].is_string(), "{next}");
+            next["date"] = data["date"].clone();
+            let mut wanted = data.clone();
+            wanted["status"] = json!(status);
+            assert_eq!(next, wanted);
+        }
+        let all = receiver.deliveries();
+        let mut calls = all.iter().filter(|one| one.event() == "call").map(|one| &one.body["data"]["status"]);
+        let known = ["offer", "accept", "reject", "terminate", "timeout"];
+        assert!(calls.all(|status| known.iter().any(|one| status == one)), "no other step is told");
     }
     let signals = simulator.handle().signals(&alice.phone).unwrap();
     assert!(!signals.iter().any(|one| one.kind == "reject"), "nobody asked to reject: {signals:?}");
@@ -86,7 +103,7 @@ async fn a_contact_is_seen_typing_and_recording() {
     let node = Node::start(&simulator).await;
     let phone = node.pair("acme", &simulator, Some(&receiver)).await;
     let alice = contact(&simulator, "Alice");
-    for (state, wanted) in [("composing", "composing"), ("recording", "recording"), ("paused", "paused")] {
+    for (state, wanted) in [("composing", "composing"), ("recording", "recording"), ("paused", "available")] {
         simulator.handle().typing(&alice.phone, &phone, state).unwrap();
         let update = told(&receiver, "presence.update", |body| {
             body["data"]["presences"][&alice.jid]["lastKnownPresence"] == wanted

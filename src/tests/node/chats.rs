@@ -152,6 +152,29 @@ async fn what_the_phone_changes_of_a_chat_is_told_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_contact_that_the_phone_saves_is_told_as_a_list_of_one() {
+    let simulator = simulator().await;
+    let handle = simulator.handle();
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start(&simulator).await;
+    let phone = node.pair("acme", &simulator, Some(&receiver)).await;
+    let bob = contact(&simulator, "Bob");
+    let full_name = "Bob of Sales".to_owned();
+    handle.change(&phone, &Change::Contact { jid: bob.jid.clone(), full_name, first_name: None }).unwrap();
+    let found = until(&handle, &phone, "the contact is kept", async || {
+        let found = node.post("/chat/findContacts/acme", json!({"where": {"remoteJid": bob.jid}})).await;
+        (found[0]["pushName"] == "Bob of Sales").then_some(found)
+    })
+    .await;
+    let saved = told(&receiver, "contacts.upsert", |body| body["data"][0]["remoteJid"] == bob.jid).await;
+    let wanted = json!([{
+        "remoteJid": bob.jid, "pushName": "Bob of Sales", "profilePicUrl": null,
+        "instanceId": found[0]["instanceId"],
+    }]);
+    assert_eq!(saved["data"], wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chat_that_the_phone_names_by_its_hidden_identity_comes_to_the_number() {
     let simulator = simulator().await;
     let handle = simulator.handle();

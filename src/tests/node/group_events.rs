@@ -28,8 +28,8 @@ async fn what_a_contact_does_to_a_group_is_told_and_known() {
     let upsert = told(&receiver, "groups.upsert", |body| body["data"][0]["id"] == group.as_str()).await;
     let data = &upsert["data"][0];
     assert_eq!(
-        (&data["subject"], &data["owner"], &data["size"]),
-        (&json!("Team"), &json!(alice.jid), &json!(2))
+        (&data["subject"], &data["owner"], &data["author"], &data["size"]),
+        (&json!("Team"), &json!(alice.jid), &json!(alice.jid), &json!(2))
     );
     handle.record(&phone, 100_000).unwrap();
 

@@ -59,7 +59,9 @@ async fn a_history_is_recorded_once_and_in_little_memory() {
     told(&receiver, "messages.set", |body| body["isLatest"] == false && body["progress"] == 50).await;
     let chats = told(&receiver, "chats.set", |body| body["data"][0]["remoteJid"].is_string()).await;
     assert!(chats.get("isLatest").is_none() && chats.get("progress").is_none(), "{chats}");
-    told(&receiver, "contacts.set", |body| body["data"][0]["pushName"].is_string()).await;
+    for kind in ["contacts.set", "contacts.upsert"] {
+        told(&receiver, kind, |body| body["data"][0]["pushName"].is_string()).await;
+    }
     eventually("all of it is said to be here", async || {
         let state = node.get("/instance/connectionState/acme").await;
         (state["instance"]["historyProgress"] == 100).then_some(())

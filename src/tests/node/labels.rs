@@ -31,15 +31,12 @@ async fn labels_of_the_phone_and_of_the_api_are_one_list() {
     let shown = json!([{"color": "3", "name": "VIP", "id": "7", "predefinedId": null}]);
     assert_eq!(node.get("/label/findLabels/acme").await, shown);
     let edit = told(&receiver, "labels.edit", |_| true).await;
-    let edited = |deleted: bool| {
-        json!({"id": "7", "name": "VIP", "color": 3, "deleted": deleted, "instance": "acme"})
-    };
+    let edited =
+        |deleted: bool| json!({"id": "7", "name": "VIP", "color": 3, "deleted": deleted, "instance": "acme"});
     assert_eq!(edit["data"], edited(false));
     let association = told(&receiver, "labels.association", |body| body["data"]["type"] == "add").await;
-    let associated = |label: &str, kind: &str| {
-        json!({"instance": "acme", "type": kind, "chatId": alice.jid, "labelId": label})
-    };
-    assert_eq!(association["data"], associated("7", "add"));
+    let associated = |chat: &str, label: &str, kind: &str| json!({"instance": "acme", "type": kind, "chatId": chat, "labelId": label});
+    assert_eq!(association["data"], associated(&alice.lid, "7", "add"), "as the phone names the chat");
 
     let new = json!({"action": "create", "name": "Later", "color": 5});
     let (status, created) = shared(&node, "/label/handleLabel/acme", new).await;
@@ -49,7 +46,7 @@ async fn labels_of_the_phone_and_of_the_api_are_one_list() {
     let added = node.post("/label/handleLabel/acme", add).await;
     assert_eq!(added, json!({"numberJid": alice.jid, "labelId": "8", "add": true}));
     let association = told(&receiver, "labels.association", |body| body["data"]["labelId"] == "8").await;
-    assert_eq!(association["data"], associated("8", "add"));
+    assert_eq!(association["data"], associated(&alice.jid, "8", "add"));
     let records = handle.app_state(&phone).unwrap();
     let find = |index: &[&str]| {
         records.iter().find(|record| record.index == index).map(|record| record.value.clone())
@@ -72,7 +69,7 @@ async fn labels_of_the_phone_and_of_the_api_are_one_list() {
     let removed = node.post("/label/handleLabel/acme", remove).await;
     assert_eq!(removed, json!({"numberJid": alice.jid, "labelId": "8", "remove": true}));
     let association = told(&receiver, "labels.association", |body| body["data"]["type"] == "remove").await;
-    assert_eq!(association["data"], associated("8", "remove"));
+    assert_eq!(association["data"], associated(&alice.jid, "8", "remove"));
     handle.change(&phone, &vip(true)).unwrap();
     eventually("the phone's label is gone", async || {
         handle.announce_app_state(&phone).unwrap();

@@ -107,3 +107,17 @@ async fn nobody_scans_and_the_limit_ends_it() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_no_further_qr_is_shown_is_told() {
+    let simulator = simulator().await;
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start_with(&simulator, &[("QRCODE_LIMIT", "0")]).await;
+    node.create("none", Some(&receiver)).await;
+    let limit = told(&receiver, "qrcode.updated", |_| true).await;
+    let data = json!({"message": "QR code limit reached, please login again", "statusCode": 500});
+    assert_eq!(limit["data"], data);
+    let refused = told(&receiver, "connection.update", |body| body["data"]["state"] == "refused").await;
+    assert_eq!(refused["data"], json!({"instance": "none", "state": "refused", "statusReason": 428}));
+    node.is("none", "close").await;
+}

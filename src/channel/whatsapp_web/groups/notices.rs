@@ -203,6 +203,7 @@ impl Context {
     fn appeared(&self, happening: &Happening, group: &Group) -> Vec<Routed> {
         let mut data = json!(group);
         data["participants"] = json!(group.participants);
+        data["author"] = json!(happening.author);
         self.event(happening, EventKind::GroupsUpsert, &json!([data]))
     }
 
