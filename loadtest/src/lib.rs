@@ -72,6 +72,7 @@ pub use world::{
     faults::{
         ConnectRefusal, LoginFailure, MediaFault, StandingFaults,
         order::{Fault, FaultOrder, Scope, Step},
+        queries::{QueryFailure, RefusedQueries},
     },
     media::MediaStats,
     outages::{Outage, Outages},

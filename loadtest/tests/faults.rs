@@ -88,6 +88,28 @@ async fn a_client_leaves_a_half_open_connection_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn queries_of_an_account_are_refused_by_what_they_ask() {
+    let scene = Scene::new().await;
+    let (bia, _) = TestClient::paired(&scene.simulator, None).await;
+    let jid = Jid::pn(scene.contact.as_str());
+    scene.strike("failQueries", json!({ "namespace": "usync", "changes": true, "code": 500 }));
+    scene.strike("failQueries", json!({ "namespace": "usync", "tag": "other", "code": 500 }));
+    scene.query().await;
+    scene.strike(
+        "failQueries",
+        json!({ "namespace": "usync", "tag": "usync", "changes": false, "code": 406 }),
+    );
+    bia.client.contacts().is_on_whatsapp(std::slice::from_ref(&jid)).await.expect("of another account");
+    let refused = scene.ana.client.contacts().is_on_whatsapp(&[jid]).await;
+    assert!(format!("{refused:?}").contains("406"), "{refused:?}");
+    scene.query().await;
+    assert_eq!(used(&scene.handle, "failQueries"), 1);
+    assert_eq!(scene.handle.faults().queries.len(), 2);
+    scene.strike("lift", json!({}));
+    assert!(scene.handle.faults().queries.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_account_is_slow_and_the_other_is_not() {
     let scene = Scene::new().await;
     scene.strike("latency", json!({ "latencyMs": 400, "jitterMs": 50 }));
@@ -242,6 +264,7 @@ async fn impossible_faults_are_refused() {
         json!({ "kind": "drop", "device": 1 }),
         json!({ "kind": "askRetry" }),
         json!({ "kind": "failLogins", "reason": 503, "phone": phone, "device": 1 }),
+        json!({ "kind": "failQueries", "namespace": "w:g2", "code": 503, "phone": phone, "device": 1 }),
         json!({ "kind": "drop", "phone": "5511900009999" }),
     ] {
         let order: FaultOrder = serde_json::from_value(order).expect("order");

@@ -15,6 +15,7 @@ use crate::{
             LoginFailure, StandingFaults,
             conditions::Conditions,
             order::{Fault, FaultOrder, Scope, Step},
+            queries::QueryFailure,
         },
         outbox::Link,
     },
@@ -145,6 +146,14 @@ impl Handle {
                 }
                 let phone = self.scoped(scope)?.map(|account| account.phone.clone());
                 world.faults.add(LoginFailure { reason, count, phone, code, expire });
+                Ok(0)
+            }
+            Fault::FailQueries(refused) => {
+                if scope.device.is_some() {
+                    return Err(Error::Invalid("queries fail per account, not per device".into()));
+                }
+                let phone = self.scoped(scope)?.map(|account| account.phone.clone());
+                world.faults.refuse_queries(QueryFailure { refused, phone });
                 Ok(0)
             }
             Fault::RefuseConnections(refusal) => {

@@ -18,7 +18,7 @@ use crate::{
     relay::devices,
     session::device::Session,
     wire::nodes::{el, error, jid, result, text},
-    world::stats::count,
+    world::{faults::queries::Query, stats::count},
 };
 
 /// Answers a query.
@@ -28,7 +28,14 @@ pub(crate) fn handle(session: &Session, request: &NodeRef<'_>) {
         return;
     }
     let set = kind == "set";
-    let answer = match text(request, "xmlns").as_deref().unwrap_or_default() {
+    let namespace = text(request, "xmlns").unwrap_or_default();
+    let tag: Option<&str> = request.children().and_then(|children| Some(children.first()?.tag.as_ref()));
+    let phone = session.account.phone.as_str();
+    let query = Query { phone, namespace: &namespace, tag: tag.unwrap_or_default(), changes: set };
+    if let Some(code) = session.world.faults.take_query(&query) {
+        return session.reply(error(request, code, "refused"));
+    }
+    let answer = match &*namespace {
         "w:p" | "urn:xmpp:ping" | "urn:xmpp:whatsapp:dirty" => result(request).build(),
         "disappearing_mode" => privacy::disappearing(session, request),
         "w:mex" => mex::handle(session, request),

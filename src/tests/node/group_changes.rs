@@ -221,6 +221,89 @@ async fn a_link_is_shown_sent_ended_and_followed() {
     assert_eq!(shown["participants"].as_array().unwrap().len(), 4, "{shown}");
 }
 
+/// Whether an account is in a group, as it says itself and as WhatsApp has it.
+async fn is_in(node: &Node, simulator: &Simulator, (name, phone): (&str, &str), group: &str) -> bool {
+    let listed = node.get(&format!("/group/fetchAllGroups/{name}?getParticipants=false")).await;
+    let said = listed.as_array().unwrap().iter().any(|one| one["id"] == group);
+    let real = seen(simulator, group).members.iter().any(|member| member.phone == phone);
+    assert_eq!(said, real, "{name} in {group}: {listed}");
+    real
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invite_that_whatsapp_refuses_says_why_and_makes_nobody_a_member() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    node.pair("acme", &simulator, None).await;
+    let guest = node.pair("guest", &simulator, None).await;
+    let alice = contact(&simulator, "Alice");
+    let group = create(&node, &[&alice.phone]).await;
+    let code = seen(&simulator, &group).invite;
+    let ask = async |operation: &str, changes: bool, refusal: u16| {
+        let fault = json!({
+            "kind": "failQueries", "phone": guest, "namespace": "w:g2", "tag": "invite", "changes": changes,
+            "code": refusal,
+        });
+        simulator.handle().inject(serde_json::from_value(fault).unwrap()).unwrap();
+        let path = format!("/group/{operation}/guest?inviteCode={code}");
+        let answer = node.call(Method::GET, &path, Value::Null).await;
+        assert!(simulator.handle().faults().queries.is_empty(), "{operation} has asked");
+        answer
+    };
+    let (outside, unwelcome, gone) = ("not in the group", "may not join", "invite does not exist");
+    for (refusal, wanted, reason) in [
+        (304, 403, outside),
+        (400, 400, "refused"),
+        (401, 403, unwelcome),
+        (403, 403, unwelcome),
+        (404, 404, gone),
+        (406, 404, gone),
+        (409, 403, outside),
+        (410, 404, gone),
+        (419, 403, "full"),
+        (429, 502, "429"),
+        (503, 502, "503"),
+    ] {
+        let mut operations = vec![("acceptInviteCode", true)];
+        // Who only looks has nothing to be in already.
+        operations.extend([("inviteInfo", false)].into_iter().filter(|_| reason != outside));
+        for (operation, changes) in operations {
+            let (status, answer) = ask(operation, changes, refusal).await;
+            assert_eq!(
+                (status, &answer["status"]),
+                (wanted, &json!(wanted)),
+                "{operation} {refusal}: {answer}"
+            );
+            let told = answer["response"]["message"][0].as_str().unwrap_or_default();
+            assert!(told.contains(reason), "{operation} {refusal}: {answer}");
+            assert!(!is_in(&node, &simulator, ("guest", &guest), &group).await, "{operation} {refusal}");
+        }
+    }
+
+    // Whom the admins decide about has asked already.
+    let at = |operation: &str| format!("/group/{operation}/acme?groupJid={group}");
+    let member = ("guest", guest.as_str());
+    node.post(&at("updateSetting"), json!({"action": "approval_on"})).await;
+    let waits = json!({"accepted": false, "groupJid": group, "pending": true});
+    assert_eq!(node.get(&format!("/group/acceptInviteCode/guest?inviteCode={code}")).await, waits);
+    for refusal in [304, 409] {
+        assert_eq!(ask("acceptInviteCode", true, refusal).await, (200, waits.clone()), "{refusal}");
+        assert!(!is_in(&node, &simulator, member, &group).await, "{refusal}");
+    }
+    let letting_in = json!({"action": "approve", "participants": [guest]});
+    node.post(&at("updateJoinRequests"), letting_in).await;
+    eventually("the guest knows that it is in the group", async || {
+        let listed = node.get("/group/fetchAllGroups/guest?getParticipants=false").await;
+        (listed[0]["id"] == group.as_str()).then_some(())
+    })
+    .await;
+    let accepted = json!({"accepted": true, "groupJid": group});
+    for refusal in [304, 409] {
+        assert_eq!(ask("acceptInviteCode", true, refusal).await, (200, accepted.clone()), "{refusal}");
+        assert!(is_in(&node, &simulator, member, &group).await, "{refusal}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_done_with_a_group_says_why() {
     let simulator = simulator().await;

@@ -2,6 +2,7 @@
 
 pub(crate) mod conditions;
 pub(crate) mod order;
+pub(crate) mod queries;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,7 +14,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use self::order::FaultOrder;
+use self::{
+    order::FaultOrder,
+    queries::{Queries, Query, QueryFailure},
+};
 use super::lock;
 
 /// A refusal of logins: `<failure reason="..."/>` instead of `<success/>`.
@@ -75,6 +79,8 @@ pub struct ConnectRefusal {
 pub struct StandingFaults {
     /// Logins that will fail.
     pub logins: Vec<LoginFailure>,
+    /// Queries that will be refused.
+    pub queries: Vec<QueryFailure>,
     /// Connections that will be refused.
     pub connections: Option<ConnectRefusal>,
     /// Requests of the media host that will fail.
@@ -96,6 +102,7 @@ pub(crate) struct Faults {
     /// Whether anything may be in `logins` or `connections`: keeps the mutexes off the login path.
     armed: AtomicBool,
     logins: Mutex<VecDeque<LoginFailure>>,
+    queries: Queries,
     connections: Mutex<Option<ConnectRefusal>>,
     media: Mutex<Option<MediaFault>>,
     used: Mutex<BTreeMap<&'static str, u64>>,
@@ -130,6 +137,18 @@ impl Faults {
         drop(logins);
         self.used("failLogins", 1);
         Some(taken)
+    }
+
+    /// Refuses queries; a count of zero stops that.
+    pub(crate) fn refuse_queries(&self, failure: QueryFailure) {
+        self.queries.add(failure);
+    }
+
+    /// The code that refuses this query.
+    pub(crate) fn take_query(&self, query: &Query<'_>) -> Option<u16> {
+        let code = self.queries.take(query)?;
+        self.used("failQueries", 1);
+        Some(code)
     }
 
     /// Refuses coming connections; a count of zero stops that.
@@ -179,8 +198,9 @@ impl Faults {
         Some(taken)
     }
 
-    /// Forgets what stands: everything, or only the login failures of `phone`.
+    /// Forgets what stands: everything, or only the failures of logins and queries of `phone`.
     pub(crate) fn lift(&self, phone: Option<&str>) {
+        self.queries.lift(phone);
         if phone.is_some() {
             lock(&self.logins).retain(|fault| fault.phone.as_deref() != phone);
             return;
@@ -201,6 +221,7 @@ impl Faults {
     pub(crate) fn standing(&self, orders: Vec<FaultOrder>) -> StandingFaults {
         StandingFaults {
             logins: lock(&self.logins).iter().cloned().collect(),
+            queries: self.queries.standing(),
             connections: lock(&self.connections).clone(),
             media: lock(&self.media).clone(),
             orders,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectRefusal, MediaFault, one};
+use super::{ConnectRefusal, MediaFault, one, queries::RefusedQueries};
 
 /// What a fault concerns: one device, one account, or everything when both are absent.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -68,6 +68,8 @@ pub enum Fault {
         #[serde(default)]
         expire: Option<u64>,
     },
+    /// Answers queries with an error; a count of zero stops that.
+    FailQueries(RefusedQueries),
     /// Refuses WebSocket upgrades, whoever asks.
     RefuseConnections(ConnectRefusal),
     /// Sends `<stream:error/>` to the live connections and closes them.
@@ -108,6 +110,7 @@ impl Fault {
             Self::Reorder { .. } => "reorder",
             Self::Duplicate { .. } => "duplicate",
             Self::FailLogins { .. } => "failLogins",
+            Self::FailQueries(_) => "failQueries",
             Self::RefuseConnections(_) => "refuseConnections",
             Self::StreamError { .. } => "streamError",
             Self::Replaced => "replaced",

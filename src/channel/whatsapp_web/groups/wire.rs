@@ -120,7 +120,11 @@ pub fn refusal(error: &GroupError, about: About) -> Error {
         (404 | 406 | 410, About::Invite) => {
             Error::NotFound("The invite does not exist, or is not valid any more".to_owned())
         }
-        (401 | 403, _) => {
+        (401 | 403, About::Invite) => {
+            Error::NotAllowed("The account may not join the group by this invite".to_owned())
+        }
+        (419, About::Invite) => Error::NotAllowed("The group is full".to_owned()),
+        (401 | 403, About::Group) => {
             Error::NotAllowed("The account is not in the group, or is not one of its admins".to_owned())
         }
         (400 | 406, _) => {
