@@ -66,6 +66,8 @@ pub struct Route {
     pub body: Option<BodySchema>,
     /// What may stand beside the fields of the body.
     pub beside: Option<BodySchema>,
+    /// What a `GET` has to have after `?`.
+    pub needs: &'static [&'static str],
     /// The field in whose place a form may have the part `file`, when the route takes forms.
     pub file: Option<&'static str>,
     pub(super) handler: fn() -> actix_web::Route,
@@ -92,6 +94,11 @@ impl Route {
         self
     }
 
+    const fn needs(mut self, parameters: &'static [&'static str]) -> Self {
+        self.needs = parameters;
+        self
+    }
+
     const fn with(mut self, body: BodySchema) -> Self {
         self.body = Some(body);
         self
@@ -109,7 +116,7 @@ const fn row(
     handler: fn() -> actix_web::Route,
 ) -> Route {
     let success = if matches!(verbs, [Get, ..]) { 200 } else { 201 };
-    Route { name, verbs, path, wants, success, body: None, beside: None, file: None, handler }
+    Route { name, verbs, path, wants, success, body: None, beside: None, needs: &[], file: None, handler }
 }
 
 macro_rules! to {
@@ -147,7 +154,7 @@ pub static TABLE: &[Route] = &[
     row(("find messages", &[Post], "/chat/findMessages/{instance}", Instance), to!(chat::find_messages::handle)).ok().with(body::<chat::find_messages::FindMessages>),
     row(("search messages", &[Post], "/chat/searchMessages/{instance}", Instance), to!(chat::search_messages::handle)).ok().with(body::<chat::search_messages::SearchMessages>),
     row(("find chats", &[Post], "/chat/findChats/{instance}", Instance), to!(chat::find_chats::list)).ok().with(body::<chat::find_chats::FindChats>),
-    row(("find chat", &[Get], "/chat/findChatByRemoteJid/{instance}", Instance), to!(chat::find_chats::one)),
+    row(("find chat", &[Get], "/chat/findChatByRemoteJid/{instance}", Instance), to!(chat::find_chats::one)).needs(&["remoteJid"]),
     row(("find contacts", &[Post], "/chat/findContacts/{instance}", Instance), to!(chat::find_contacts::handle)).ok().with(body::<chat::find_contacts::FindContacts>),
     row(("find statuses", &[Post], "/chat/findStatusMessage/{instance}", Instance), to!(chat::find_status::handle)).ok().with(body::<chat::find_status::FindStatus>),
     row(("check numbers", &[Post], "/chat/whatsappNumbers/{instance}", Instance), to!(chat::numbers::handle)).ok().with(body::<chat::numbers::Numbers>),
@@ -164,7 +171,7 @@ pub static TABLE: &[Route] = &[
     row(("pin chat", &[Post], "/chat/pinChat/{instance}", Instance), to!(chat::state::pin)).with(body::<chat::state::PinChat>).beside(body::<chat::state::Which>),
     row(("block contact", &[Post], "/chat/updateBlockStatus/{instance}", Instance), to!(chat::block::handle)).with(body::<chat::block::UpdateBlockStatus>),
     row(("subscribe to presence", &[Post], "/chat/subscribePresence/{instance}", Instance), to!(chat::presence::subscribe)).with(body::<chat::presence::Subscribe>),
-    row(("resolve address", &[Get], "/chat/resolveLid/{instance}", Instance), to!(chat::resolve::get)),
+    row(("resolve address", &[Get], "/chat/resolveLid/{instance}", Instance), to!(chat::resolve::get)).needs(&["jid"]),
     row(("resolve address in body", &[Post], "/chat/resolveLid/{instance}", Instance), to!(chat::resolve::post)).ok().with(body::<chat::resolve::Resolve>),
     row(("fetch history", &[Post], "/chat/fetchHistory/{instance}", Instance), to!(chat::history::handle)).with(body::<chat::history::FetchHistory>),
     row(("fetch picture", &[Post], "/chat/fetchProfilePictureUrl/{instance}", Instance), to!(chat::picture::post)).ok().with(body::<chat::picture::FetchPicture>),
@@ -183,19 +190,19 @@ pub static TABLE: &[Route] = &[
     row(("update group subject", &[Post, Put], "/group/updateGroupSubject/{instance}", Instance), to!(group::update::subject)).with(body::<group::update::UpdateGroupSubject>).beside(body::<group::GroupJid>),
     row(("update group picture", &[Post, Put], "/group/updateGroupPicture/{instance}", Instance), to!(group::update::picture)).with(body::<group::update::UpdateGroupPicture>).beside(body::<group::GroupJid>),
     row(("update group description", &[Post, Put], "/group/updateGroupDescription/{instance}", Instance), to!(group::update::description)).with(body::<group::update::UpdateGroupDescription>).beside(body::<group::GroupJid>),
-    row(("find group", &[Get], "/group/findGroupInfos/{instance}", Instance), to!(group::info::one)),
-    row(("fetch groups", &[Get], "/group/fetchAllGroups/{instance}", Instance), to!(group::info::all)),
-    row(("find group participants", &[Get], "/group/participants/{instance}", Instance), to!(group::info::participants)),
-    row(("find invite code", &[Get], "/group/inviteCode/{instance}", Instance), to!(group::invite::code)),
-    row(("find group of invite", &[Get], "/group/inviteInfo/{instance}", Instance), to!(group::invite::info)),
-    row(("accept invite", &[Get], "/group/acceptInviteCode/{instance}", Instance), to!(group::invite::accept)),
+    row(("find group", &[Get], "/group/findGroupInfos/{instance}", Instance), to!(group::info::one)).needs(&["groupJid"]),
+    row(("fetch groups", &[Get], "/group/fetchAllGroups/{instance}", Instance), to!(group::info::all)).needs(&["getParticipants"]),
+    row(("find group participants", &[Get], "/group/participants/{instance}", Instance), to!(group::info::participants)).needs(&["groupJid"]),
+    row(("find invite code", &[Get], "/group/inviteCode/{instance}", Instance), to!(group::invite::code)).needs(&["groupJid"]),
+    row(("find group of invite", &[Get], "/group/inviteInfo/{instance}", Instance), to!(group::invite::info)).needs(&["inviteCode"]),
+    row(("accept invite", &[Get], "/group/acceptInviteCode/{instance}", Instance), to!(group::invite::accept)).needs(&["inviteCode"]),
     row(("send invite", &[Post], "/group/sendInvite/{instance}", Instance), to!(group::invite::send)).ok().with(body::<group::invite::SendInvite>).beside(body::<group::GroupJid>),
     row(("revoke invite code", &[Post, Put], "/group/revokeInviteCode/{instance}", Instance), to!(group::invite::revoke)).with(body::<group::GroupJid>),
     row(("update participants", &[Post, Put], "/group/updateParticipant/{instance}", Instance), to!(group::members::handle)).with(body::<group::members::UpdateParticipant>).beside(body::<group::GroupJid>),
     row(("update group setting", &[Post, Put], "/group/updateSetting/{instance}", Instance), to!(group::update::setting)).with(body::<group::update::UpdateSetting>).beside(body::<group::GroupJid>),
     row(("toggle disappearing messages", &[Post, Put], "/group/toggleEphemeral/{instance}", Instance), to!(group::update::ephemeral)).with(body::<group::update::ToggleEphemeral>).beside(body::<group::GroupJid>),
     row(("leave group", &[Delete], "/group/leaveGroup/{instance}", Instance), to!(group::leave::handle)).ok().with(body::<group::GroupJid>),
-    row(("list join requests", &[Get], "/group/joinRequests/{instance}", Instance), to!(group::requests::list)),
+    row(("list join requests", &[Get], "/group/joinRequests/{instance}", Instance), to!(group::requests::list)).needs(&["groupJid"]),
     row(("update join requests", &[Post, Put], "/group/updateJoinRequests/{instance}", Instance), to!(group::requests::decide)).with(body::<group::requests::UpdateJoinRequests>).beside(body::<group::GroupJid>),
     row(("offer call", &[Post], "/call/offer/{instance}", Instance), to!(call::offer)).with(body::<call::Offer>),
     row(("reject call", &[Post], "/call/reject/{instance}", Instance), to!(call::reject)).with(body::<call::Reject>),

@@ -8,7 +8,7 @@ use super::{forms, forms_of};
 use crate::clock::rfc3339;
 use crate::db::{Chat, ChatEntry, ChatFilter};
 use crate::domain::message::present::{self, raw};
-use crate::domain::{InstanceId, StoredMessage};
+use crate::domain::{InstanceId, Jid, StoredMessage};
 use crate::http::Error;
 use crate::http::extract::{Input, LocalInstance, Query, Valid};
 use crate::http::fields::Fields;
@@ -108,9 +108,10 @@ pub async fn list(instance: LocalInstance, Valid(body): Valid<FindChats>) -> Res
 /// One chat, or `null`.
 pub async fn one(instance: LocalInstance, query: Query) -> Result<HttpResponse, Error> {
     let missing = || Error::Invalid("remoteJid is a required query parameter".to_owned());
-    let asked = query.get("remoteJid").ok_or_else(missing)?;
+    let asked = Jid::parse(query.get("remoteJid").ok_or_else(missing)?);
+    let asked = asked.map_err(|error| Error::Invalid(format!("remoteJid {error}")))?;
     let scope = instance.scope();
-    let asked = forms(&scope, asked).await?;
+    let asked = forms(&scope, asked.as_str()).await?;
     for form in &asked {
         if let Some(chat) = scope.chats().by_jid(form).await? {
             let labels = scope.labels().of_chat(&asked).await?;

@@ -67,8 +67,34 @@ impl<T: Input> FromRequest for OfGroup<T> {
     }
 }
 
-/// The code of an invite link, or the whole link.
+/// The code of an invite link, where the request has it or the whole link.
 pub struct InviteCode(pub String);
+
+/// Longest code of an invite link; WhatsApp's have 22 characters.
+const LONGEST_CODE: usize = 64;
+/// What a link begins with.
+const LINKS: [&str; 5] = [
+    "https://chat.whatsapp.com/",
+    "http://chat.whatsapp.com/",
+    "chat.whatsapp.com/",
+    "https://web.whatsapp.com/",
+    "whatsapp://",
+];
+
+/// The code, or what is none.
+fn code(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let code = match LINKS.iter().find_map(|link| text.strip_prefix(link)) {
+        Some(link) => {
+            let (path, query) = link.split_once('?').unwrap_or((link, ""));
+            let stated = query.split('&').find_map(|pair| pair.strip_prefix("code="));
+            stated.or_else(|| path.trim_end_matches('/').rsplit('/').next())?
+        }
+        None => text,
+    };
+    let is_one = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    ((1..=LONGEST_CODE).contains(&code.len()) && code.chars().all(is_one)).then_some(code)
+}
 
 impl FromRequest for InviteCode {
     type Error = Error;
@@ -76,7 +102,37 @@ impl FromRequest for InviteCode {
 
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
         let parameters = Parameters::from_request(request, payload);
-        async move { parameters.await?.get("inviteCode").map(Self).ok_or(Error::Needed(NO_CODE)) }
-            .boxed_local()
+        async move {
+            let given = parameters.await?.get("inviteCode").ok_or(Error::Needed(NO_CODE))?;
+            let wrong = || Error::Invalid("inviteCode is not the code of an invite link".to_owned());
+            Ok(Self(code(&given).ok_or_else(wrong)?.to_owned()))
+        }
+        .boxed_local()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::code;
+
+    #[test]
+    fn a_code_stands_alone_or_in_a_link() {
+        for text in [
+            "F1EX5QZxO181L3TMVP31gY",
+            " F1EX5QZxO181L3TMVP31gY ",
+            "https://chat.whatsapp.com/F1EX5QZxO181L3TMVP31gY",
+            "http://chat.whatsapp.com/F1EX5QZxO181L3TMVP31gY/",
+            "chat.whatsapp.com/F1EX5QZxO181L3TMVP31gY",
+            "https://chat.whatsapp.com/invite/F1EX5QZxO181L3TMVP31gY?mode=ems_copy_t",
+            "https://web.whatsapp.com/accept/?code=F1EX5QZxO181L3TMVP31gY&source=x",
+            "whatsapp://chat/?code=F1EX5QZxO181L3TMVP31gY",
+        ] {
+            assert_eq!(code(text), Some("F1EX5QZxO181L3TMVP31gY"), "{text}");
+        }
+        let long = "x".repeat(65);
+        let wrong = ["", "no code", "a/b", "é", "https://example.com/abc", "https://chat.whatsapp.com/"];
+        for text in wrong.into_iter().chain([long.as_str()]) {
+            assert_eq!(code(text), None, "{text}");
+        }
     }
 }

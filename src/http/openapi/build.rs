@@ -104,11 +104,12 @@ fn operation(route: &Route, verb: Verb) -> OperationBuilder {
         operation = operation.parameter(name.required(Required::True).schema(Some(text)).build());
     }
     for (name, value) in parameters(route) {
+        let is_needed = verb == Verb::Get && route.needs.contains(&name.as_str());
+        let required = if is_needed { Required::True } else { Required::False };
         let name = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
         let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
         let value = Some(Value::from(value.as_str()));
-        operation =
-            operation.parameter(name.required(Required::False).schema(Some(text)).example(value).build());
+        operation = operation.parameter(name.required(required).schema(Some(text)).example(value).build());
     }
     if is_keyed(route) {
         operation = operation.security(SecurityRequirement::new("apikey", Vec::<String>::new()));

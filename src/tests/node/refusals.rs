@@ -1,6 +1,6 @@
 //! Every route of the table, and every way of being refused that it has: without the right key, about an
 //! instance that does not exist, with a body that is none, without a field that is required, with a field of
-//! another type, without a connection. What is refused says why in the one envelope, and changes nothing.
+//! another type, without a parameter or with one that is none, without a connection. What is refused says why in the one envelope, and changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -41,6 +41,22 @@ const UNCONNECTED: &[&str] = &[
     "get media",
     "get media url",
 ];
+
+/// What no parameter after `?` of this name takes.
+const MALFORMED: &[(&str, &[&str])] = &[
+    ("groupJid", &["nobody", "-", "@g.us", "abc@g.us", "5511999999999@s.whatsapp.net", "120363@example.com"]),
+    ("inviteCode", &["no code", "a/b", "?code=", "https://example.com/F1EX5QZxO181L3TMVP31gY", "é"]),
+    ("remoteJid", &["nobody", "12", "@s.whatsapp.net", "a@s.whatsapp.net", "5511999999999@example.com"]),
+    ("jid", &["nobody", "12", "@lid", "5511999999999@example.com", "120363000000000000@g.us"]),
+    ("number", &["nobody", "12", "@lid", "5511999999999@example.com"]),
+    ("getParticipants", &["perhaps", "2", "truefalse", "null"]),
+    ("take", &["ten", "-1", "1.5"]),
+    ("skip", &["ten", "-1", "1.5"]),
+];
+
+/// Parameters that no case needs, and so none of the document's.
+const BESIDE_THE_DOCUMENT: &[(&str, &str)] =
+    &[("list dead letters", "take"), ("list dead letters", "skip"), ("connect", "number")];
 
 fn method(verb: Verb) -> Method {
     match verb {
@@ -185,6 +201,12 @@ fn good(all: &[Value], route: &Route, required: &[String]) -> Value {
     });
     let has_all = |body: &Value| required.iter().all(|name| body.get(name).is_some());
     bodies.find(has_all).unwrap_or_else(|| json!({}))
+}
+
+/// A path with these parameters after it.
+fn with_query<'a>(path: &str, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    format!("{path}?{}", query.extend_pairs(parameters).finish())
 }
 
 /// Everything that a refused request must not change.
@@ -345,6 +367,61 @@ async fn every_route_refuses_a_body_that_is_not_of_its_schema() {
         }
     }
     report.is_clean(1600);
+    assert_eq!(everything(&node, &simulator).await, before, "something has changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_refuses_parameters_that_are_missing_or_malformed() {
+    let simulator = simulator().await;
+    let (node, _folder) = node(&simulator).await;
+    let names = names(&node, &simulator).await;
+    let (document, cases) = (document(), cases(&names));
+    let before = settled(&node, &simulator).await;
+    let mut report = Report::default();
+    let (mut needed, mut malformed) = (0, 0);
+    for route in TABLE.iter().filter(|route| matches!(route.wants, Wants::Instance | Wants::Any)) {
+        let (path, verb) = (path(route, "acme"), route.verbs[0]);
+        let at = format!("/paths/{}/{}", route.path.replace('/', "~1"), method(verb).as_str().to_lowercase());
+        let described = document.pointer(&at).unwrap()["parameters"].as_array().cloned().unwrap_or_default();
+        let described: Vec<_> = described.iter().filter(|one| one["in"] == "query").collect();
+        let case = cases.iter().find(|case| case["route"] == route.name).unwrap();
+        let given: Vec<(&str, &str)> = case["query"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+            .collect();
+        let body = if case["request"].is_null() { String::new() } else { case["request"].to_string() };
+        let others =
+            |name: &str| given.iter().copied().filter(|(other, _)| *other != name).collect::<Vec<_>>();
+        let is_required = |one: &&&Value| one["required"] == true;
+        let required = described.iter().filter(is_required).map(|one| one["name"].as_str().unwrap());
+        let required: Vec<&str> = required.collect();
+        for name in &required {
+            assert!(MALFORMED.iter().any(|(known, _)| known == name), "{}: what is no {name}?", route.name);
+            needed += 1;
+            for without in [others(name), [others(name), vec![(*name, "")]].concat()] {
+                let asked = with_query(&path, without);
+                report.refused((&node, Some(KEY)), (method(verb), &asked), &body, (400, name)).await;
+            }
+        }
+        // What is required is in the document.
+        if verb == Verb::Get {
+            let (status, answer) = node.call(Method::GET, &path, Value::Null).await;
+            assert_eq!(status == 400, !required.is_empty(), "{} without parameters: {answer}", route.name);
+        }
+        let beside = BESIDE_THE_DOCUMENT.iter().filter(|(of, _)| *of == route.name).map(|(_, name)| *name);
+        let known = described.iter().map(|one| one["name"].as_str().unwrap()).chain(beside);
+        for (name, values) in known.filter_map(|name| MALFORMED.iter().find(|(known, _)| *known == name)) {
+            for value in *values {
+                malformed += 1;
+                let asked = with_query(&path, [others(name), vec![(*name, *value)]].concat());
+                report.refused((&node, Some(KEY)), (method(verb), &asked), &body, (400, name)).await;
+            }
+        }
+    }
+    assert!(needed >= 9 && malformed >= 90, "{needed} needed, {malformed} malformed");
+    report.is_clean(108);
     assert_eq!(everything(&node, &simulator).await, before, "something has changed");
 }
 
