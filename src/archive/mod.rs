@@ -1,6 +1,6 @@
-//! Owns bringing the files of messages from their channels to the store, handing them out again in place
-//! of the channel, and removing them when their time is over; must not know HTTP, nor which store it is. To keep another kind of file: a variant of
-//! [`MediaKind`](crate::domain::MediaKind).
+//! Owns bringing the files of messages from their channels to the store, handing them out again in place of
+//! the channel, and removing them when their time is over; must not know HTTP, nor which store it is. To keep
+//! another kind of file: a variant of [`MediaKind`](crate::domain::MediaKind).
 //!
 //! Which files those are is on record together with their messages, so nothing is forgotten when a node
 //! dies: whoever has the instance then goes on. A file may be brought twice; it has one name.

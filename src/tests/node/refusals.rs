@@ -1,6 +1,7 @@
 //! Every route of the table, and every way of being refused that it has: without the right key, about an
 //! instance that does not exist, with a body that is none, without a field that is required, with a field of
-//! another type, without a parameter or with one that is none, without a connection. What is refused says why in the one envelope, and changes nothing.
+//! another type, without a parameter or with one that is none, without a connection. What is refused says why
+//! in the one envelope, and changes nothing.
 
 use std::collections::BTreeMap;
 
