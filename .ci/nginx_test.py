@@ -307,6 +307,28 @@ class NginxTest(unittest.TestCase):
         answer = self.nginx.headers("GET", f"/s3/file/unknown{query}")
         self.assertEqual(answer["Location"], self.b.location)
 
+    def test_503_for_a_link_is_the_answer_and_no_other_node_is_asked_to_wait_as_well(self):
+        self.cluster.owners = {"acme": self.a.url}
+        self.a.answer = (503, b"not yet")
+        nginx = self.start_nginx([self.b])
+        for path in ("/s3/file/acme?id=1&expires=2&signature=3", "//s3//file/acme?id=1", "/S3/file/acme?id=1"):
+            self.assertEqual(nginx.ask("GET", path), (503, "not yet"), path)
+        self.assertEqual([request[1] for request in self.b.requests if "/locate/" not in request[1]], [])
+        # Of other paths, whatever they are called, the next node is asked.
+        self.assertEqual(nginx.ask("POST", "/s3/getMedia/acme", b"{}"), (200, "b"))
+        self.assertEqual(nginx.ask("GET", "/chat/s3/file"), (200, "b"))
+
+    def test_a_dead_owner_of_a_link_is_replaced_by_any_node(self):
+        path = "/s3/file/acme?id=1&expires=2&signature=3"
+        self.cluster.owners = {"acme": self.dead_url()}
+        self.assertEqual(self.nginx.ask("GET", path)[0], 200)
+        self.cluster.owners = {"acme": self.a.url}
+        self.a.hang_up = True
+        nginx = self.start_nginx([self.b])
+        self.assertEqual(nginx.ask("GET", path), (200, "b"))
+        self.cluster.locate_status = 503
+        self.assertEqual(nginx.ask("GET", "/s3/file/other?id=1"), (200, "b"))
+
     def test_an_unknown_instance_goes_to_any_node(self):
         self.assertEqual(self.nginx.ask("POST", "/message/sendText/nobody", b"body")[0], 200)
         self.assertEqual((self.a.requests + self.b.requests)[0][3], b"body")
