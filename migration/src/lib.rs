@@ -22,6 +22,7 @@ mod m20261121_000008_group_metadata;
 mod m20261121_000009_labels;
 mod m20261121_000010_media;
 mod m20261121_000011_lookup_and_history;
+mod m20261122_000012_media_lists;
 
 /// Every change of the schema, oldest first.
 pub struct Migrator;
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000007_search::Migration),
             Box::new(m20261121_000010_media::Migration),
             Box::new(m20261121_000011_lookup_and_history::Migration),
+            Box::new(m20261122_000012_media_lists::Migration),
         ]
     }
 }

@@ -123,5 +123,6 @@ async fn suite(target: Target) {
     writer::a_dropped_ticket_is_written(&world).await;
     isolation::nothing_crosses_tenants(&world).await;
     world.end().await;
+    plans::files_are_listed_in_the_order_of_an_index(&target).await;
     plans::every_filter_uses_an_index(target).await;
 }

@@ -1,6 +1,6 @@
-//! How the databases look for messages.
+//! How the databases look for messages and files.
 
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, Statement};
 use uuid::Uuid;
 use waggle::db::{MessageFilter, Page, Target};
 
@@ -97,6 +97,19 @@ pub async fn every_filter_uses_an_index(target: Target) {
         assert!(plan.contains(index), "{index}: {filter:?}\n{plan}");
     }
     world.end().await;
+}
+
+/// A page of files is read in its order, newest first. The servers decide by what is in the table; SQLite, which nobody
+/// tells, by the indexes alone.
+pub async fn files_are_listed_in_the_order_of_an_index(target: &Target) {
+    let Target::Sqlite { .. } = target else { return };
+    let raw = raw(target).await;
+    let asked = "EXPLAIN QUERY PLAN SELECT id FROM media \
+                 WHERE instance_id = x'00' AND state = 1 ORDER BY id DESC LIMIT 50";
+    let plan = raw.query_all_raw(Statement::from_string(raw.get_database_backend(), asked)).await.unwrap();
+    let plan: Vec<String> = plan.iter().map(|line| line.try_get_by_index(3).unwrap()).collect();
+    let [plan] = plan.as_slice() else { panic!("it sorts: {plan:?}") };
+    assert!(plan.contains("ix_media_list"), "{plan}");
 }
 
 /// Whether a plan looks at messages of all tenants, one after another.
