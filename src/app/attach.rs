@@ -25,7 +25,7 @@ struct Attach {
 impl Attach {
     async fn kept(&self, instance: InstanceId, id: &str, message: &str) -> Option<File> {
         let scope = self.database.instance(instance);
-        Some(self.shelf.as_ref()?.open(&scope, (id, message), self.limit).await?.file)
+        Some(self.shelf.as_ref()?.open(&scope, (id, message), self.limit).await.ok()??.file)
     }
 
     async fn downloaded(&self, message: &str) -> Option<File> {

@@ -52,6 +52,7 @@ pub fn service(
     Ok(Service::new(Deps {
         database: database.clone(),
         registry: registry.clone(),
+        client_name: config.database.client_name.clone(),
         store,
         files: attach::downloads(config, files)?,
         keeper,

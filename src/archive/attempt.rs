@@ -1,4 +1,4 @@
-//! One thing that is due with one file.
+//! One attempt to bring a file to the store.
 
 use super::{Deps, ladder};
 use crate::channel::{self, Opened};
@@ -8,7 +8,7 @@ use crate::instance::Handle;
 use crate::media::{self, Label};
 use crate::telemetry::metrics::{MEDIA_BYTES, MEDIA_FILES, OUTCOME};
 
-/// How long a file waits that the store did not take, in milliseconds: others come first.
+/// How long a file waits for a store that is away, in milliseconds: others come first.
 const NOT_TAKEN: i64 = 10_000;
 /// How long it is known that a file cannot be had, in milliseconds.
 const REMEMBERED: i64 = 30 * DAY;
@@ -20,7 +20,7 @@ const DAY: i64 = 24 * 3600 * 1000;
 pub(super) enum Attempted {
     /// It answered, or was not needed.
     Done,
-    /// It did not take a file, or could not be reached.
+    /// It could not be reached, or could not work.
     StoreAway,
 }
 
@@ -30,34 +30,18 @@ enum Failure {
     Useless(String),
     /// Its source did not give it.
     Source(String),
-    /// The store did not take it.
-    Store(media::Error),
+    /// The store is there and did not take it.
+    Refused(media::Error),
+    /// The store is away.
+    Away(media::Error),
 }
 
-/// Does what is due with a file, and notes what became of it.
+/// Brings a file that is due, and notes what became of it.
 ///
 /// # Errors
 /// When that could not be noted: it stays due.
 pub(super) async fn attempt(deps: &Deps, handle: &Handle, media: &Media) -> Result<Attempted, db::Error> {
-    let rows = handle.scope().media();
-    match &media.state {
-        MediaState::Pending { attempts } => return keep(deps, handle, media, *attempts).await,
-        MediaState::Failed(_) => rows.forget(media.id).await?,
-        MediaState::Stored(stored) => {
-            if let Err(error) = deps.store.remove(&stored.file_name).await {
-                tracing::warn!(instance = %handle.name(), %error, "a file could not be removed");
-                let again = deps.clock.now_ms() + NOT_TAKEN;
-                rows.postpone(media.id, 0, again, &error.to_string()).await?;
-                return Ok(Attempted::StoreAway);
-            }
-            counted("removed");
-            rows.forget(media.id).await?;
-        }
-    }
-    Ok(Attempted::Done)
-}
-
-async fn keep(deps: &Deps, handle: &Handle, media: &Media, attempts: i32) -> Result<Attempted, db::Error> {
+    let MediaState::Pending { attempts } = media.state else { return Ok(Attempted::Done) };
     let rows = handle.scope().media();
     let Some(message) = handle.scope().messages().by_id(media.id).await? else {
         rows.forget(media.id).await?;
@@ -71,8 +55,9 @@ async fn keep(deps: &Deps, handle: &Handle, media: &Media, attempts: i32) -> Res
             metrics::counter!(MEDIA_BYTES).increment(stored.bytes);
             counted("stored");
             let wanted = rows.store(media.id, &stored, until(deps, handle, now)).await?;
-            if !wanted && deps.store.remove(&stored.file_name).await.is_err() {
-                tracing::error!(%instance, name = stored.file_name, "a file of a deleted instance stays");
+            // Should that fail, it is done when the row of the deleted instance goes.
+            if !wanted && let Err(error) = deps.store.remove(&stored.file_name).await {
+                tracing::warn!(%instance, %error, "a file of a deleted instance is not removed yet");
             }
         }
         Err(Failure::Useless(why)) => {
@@ -92,9 +77,16 @@ async fn keep(deps: &Deps, handle: &Handle, media: &Media, attempts: i32) -> Res
                 rows.fail(media.id, now + REMEMBERED, &why).await?;
             }
         },
+        // Nor is it lost for that: rights can be given.
+        Err(Failure::Refused(error)) => {
+            let (wait, attempts) = ladder::endless(attempts);
+            tracing::warn!(%instance, id, %error, "the store refused a file");
+            counted("refused");
+            rows.postpone(media.id, attempts, now + wait, &error.to_string()).await?;
+        }
         // That says nothing of the file: it is tried for as long as it takes.
-        Err(Failure::Store(error)) => {
-            tracing::warn!(%instance, id, %error, "the store did not take a file");
+        Err(Failure::Away(error)) => {
+            tracing::warn!(%instance, id, %error, "the store is away");
             counted("postponed");
             rows.postpone(media.id, attempts, now + NOT_TAKEN, &error.to_string()).await?;
             return Ok(Attempted::StoreAway);
@@ -123,10 +115,14 @@ async fn bring(
     let download_as = opened.file_name.as_deref().and_then(media::cleaned);
     let extension = media::extension(&mimetype);
     let (chat, field) = (&message.key.remote_jid, media.kind.field());
+    // It begins with the instance, so that whatever is there of a deleted one is found.
     let file_name = format!("{}/{chat}/{field}/{}.{extension}", handle.id(), media.id);
     let label = Label { mimetype, download_as };
     let bytes = opened.file.length();
-    deps.store.put(&file_name, &opened.file, &label).await.map_err(Failure::Store)?;
+    deps.store.put(&file_name, &opened.file, &label).await.map_err(|error| match error {
+        error @ media::Error::Away(_) => Failure::Away(error),
+        error => Failure::Refused(error),
+    })?;
     let Label { mimetype, download_as } = label;
     Ok(Stored { file_name, mimetype, download_as, bytes })
 }
@@ -143,6 +139,6 @@ async fn open(deps: &Deps, handle: &Handle, message: &StoredMessage) -> Result<O
     files.open(&message.key, &message.message).await.map_err(|error| Failure::Source(error.to_string()))
 }
 
-fn counted(outcome: &'static str) {
+pub(super) fn counted(outcome: &'static str) {
     metrics::counter!(MEDIA_FILES, OUTCOME => outcome).increment(1);
 }

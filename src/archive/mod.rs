@@ -3,11 +3,13 @@
 //! another kind of file: a variant of [`MediaKind`](crate::domain::MediaKind).
 //!
 //! Which files those are is on record together with their messages, so nothing is forgotten when a node
-//! dies: whoever has the instance then goes on. A file may be brought twice; it has one name.
+//! dies: whoever has the instance then goes on. A file may be brought twice; it has one name. To remove files,
+//! nobody needs to have the instance: any node of its client name does.
 
 mod attempt;
 mod ladder;
 mod pause;
+mod removal;
 mod service;
 mod shelf;
 
@@ -26,7 +28,7 @@ use crate::media::Store;
 mod tests;
 
 pub use service::Service;
-pub use shelf::Shelf;
+pub use shelf::{Away, Shelf};
 
 /// What files are kept with.
 #[derive(Clone)]
@@ -35,6 +37,8 @@ pub struct Deps {
     pub database: Database,
     /// The instances of this node.
     pub registry: Registry,
+    /// Whose files: all its nodes have one store, and remove from it together.
+    pub client_name: String,
     /// Where the files go.
     pub store: Store,
     /// Gets files without a connection of the account.

@@ -1,4 +1,4 @@
-//! Who is served when.
+//! Who is served when, of those that have files to be kept.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,23 +6,19 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Deps;
 use super::attempt::{Attempted, attempt};
 use super::pause::Pause;
+use super::removal;
 use crate::db;
 use crate::domain::InstanceId;
 use crate::instance::Handle;
-use crate::telemetry::metrics::MEDIA_PENDING;
 
 /// How often the record is looked at when nobody rings.
 const LOOK: Duration = Duration::from_secs(2);
-/// How often files of deleted instances are looked for.
-const PURGE: Duration = Duration::from_secs(15);
-/// Files of deleted instances that are removed in one go.
-const PURGED: u64 = 256;
 /// Files that are worked on at once on this node, and of one instance: nobody waits behind the pile of
 /// somebody else.
 const AT_ONCE: usize = 8;
@@ -50,7 +46,7 @@ impl Service {
     /// Runs until the token is cancelled. What is under way then is dropped, and done again elsewhere.
     pub async fn run(self, stop: CancellationToken) {
         // Apart: a store that does not answer must not keep those waiting that are only noted.
-        let both = async { tokio::join!(self.serve(&stop), self.purge_again()) };
+        let both = async { tokio::join!(self.serve(&stop), removal::again(&self.deps)) };
         stop.run_until_cancelled(both).await;
     }
 
@@ -70,17 +66,8 @@ impl Service {
         }
     }
 
-    async fn purge_again(&self) {
-        loop {
-            if let Err(error) = self.purge().await {
-                tracing::warn!(%error, "files of deleted instances could not be removed");
-            }
-            sleep(PURGE).await;
-        }
-    }
-
     async fn look(&self) -> BTreeSet<InstanceId> {
-        let media = self.deps.database.media();
+        let media = self.deps.database.media(&self.deps.client_name);
         match media.instances_due(self.deps.clock.now_ms()).await {
             Ok(due) => due.into_iter().collect(),
             Err(error) => {
@@ -109,33 +96,6 @@ impl Service {
             }
         });
     }
-
-    /// Removes some files of deleted instances. Several nodes may do that at the same time.
-    async fn purge(&self) -> Result<(), Unpurged> {
-        let media = self.deps.database.media();
-        measured(media.pending().await?);
-        for (id, name) in media.of_deleted(PURGED).await? {
-            if let Some(name) = name {
-                self.deps.store.remove(&name).await?;
-            }
-            media.forget(&[id]).await?;
-        }
-        Ok(())
-    }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "a gauge")]
-fn measured(pending: u64) {
-    metrics::gauge!(MEDIA_PENDING).set(pending as f64);
-}
-
-/// Why files of deleted instances are still there.
-#[derive(Debug, thiserror::Error)]
-enum Unpurged {
-    #[error(transparent)]
-    Record(#[from] db::Error),
-    #[error(transparent)]
-    Store(#[from] crate::media::Error),
 }
 
 /// Everything that is due now.

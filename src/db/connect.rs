@@ -3,7 +3,7 @@
 use metrics::gauge;
 
 use super::instances::Instances;
-use super::media::AllMedia;
+use super::media_of_all::AllMedia;
 use super::nodes::Nodes;
 use super::outbox::Outbox;
 use super::pools::Pools;
@@ -86,10 +86,10 @@ impl Database {
         Outbox { pools: self.pools.clone() }
     }
 
-    /// The files of messages that are kept, of all instances.
+    /// The files of messages that are kept, of all instances of a client name.
     #[must_use]
-    pub fn media(&self) -> AllMedia {
-        AllMedia { pools: self.pools.clone() }
+    pub fn media(&self, client_name: &str) -> AllMedia {
+        AllMedia { pools: self.pools.clone(), client_name: client_name.to_owned() }
     }
 
     /// Tells the metrics how the connections are used.

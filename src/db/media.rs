@@ -3,24 +3,23 @@
 use std::collections::BTreeSet;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany,
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany};
 use uuid::Uuid;
 
 use super::entity::media::{Column, Entity, Model};
-use super::pools::Pools;
 use super::{Error, Page, Scope};
-use crate::domain::{InstanceId, MediaKind};
+use crate::domain::MediaKind;
 
 /// Never.
 const NEVER: i64 = i64::MAX;
 /// Ids of one statement.
 const CHUNK: usize = 256;
 
-const PENDING: i32 = 0;
-const STORED: i32 = 1;
-const FAILED: i32 = 2;
+pub(super) const PENDING: i32 = 0;
+pub(super) const STORED: i32 = 1;
+pub(super) const FAILED: i32 = 2;
+/// Its instance is deleted, and its file is to be removed.
+pub(super) const LEAVING: i32 = 3;
 
 /// What has become of a file that was to be kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,6 +57,8 @@ pub struct Media {
     pub kind: MediaKind,
     /// What has become of it.
     pub state: MediaState,
+    /// When something is to be done with it next, unix milliseconds.
+    pub due_at: i64,
     /// When its message was recorded, unix milliseconds.
     pub created_at: i64,
 }
@@ -141,12 +142,13 @@ impl MediaFiles {
         Ok(found)
     }
 
-    /// Files with which something is to be done by `now` (unix milliseconds), what is due longest first.
+    /// Files that are to be brought to the store by `now` (unix milliseconds), what is due longest first.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn due(&self, now: i64, limit: u64) -> Result<Vec<Media>, Error> {
-        let rows = self.rows().filter(Column::DueAt.lte(now)).order_by_asc(Column::DueAt);
+        let rows = self.rows().filter(Column::State.eq(PENDING)).filter(Column::DueAt.lte(now));
+        let rows = rows.order_by_asc(Column::DueAt);
         let rows = rows.order_by_asc(Column::Id).limit(limit).all(self.scope.pools.read()).await?;
         Ok(rows.into_iter().filter_map(media).collect())
     }
@@ -160,6 +162,8 @@ impl MediaFiles {
         let row = self
             .row(id)
             .col_expr(Column::State, Expr::value(STORED))
+            // From here on those count that failed to remove it.
+            .col_expr(Column::Attempts, Expr::value(0))
             .col_expr(Column::DueAt, Expr::value(until.unwrap_or(NEVER)))
             .col_expr(Column::Mimetype, Expr::value(stored.mimetype.clone()))
             .col_expr(Column::FileName, Expr::value(stored.file_name.clone()))
@@ -217,63 +221,6 @@ impl MediaFiles {
     }
 }
 
-/// The files of all instances, for those who keep them.
-#[derive(Clone)]
-pub struct AllMedia {
-    pub(super) pools: Pools,
-}
-
-impl AllMedia {
-    /// The instances with whose files something is to be done by `now` (unix milliseconds).
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`], here and below.
-    pub async fn instances_due(&self, now: i64) -> Result<Vec<InstanceId>, Error> {
-        let rows = Entity::find().select_only().column(Column::InstanceId).distinct();
-        let rows = rows.filter(Column::State.is_in([PENDING, STORED, FAILED])).filter(Column::DueAt.lte(now));
-        let rows = rows.into_tuple::<Uuid>();
-        Ok(rows.all(self.pools.read()).await?.into_iter().map(InstanceId).collect())
-    }
-
-    /// Some files of deleted instances: the row, and the file's name where it is in the store.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn of_deleted(&self, limit: u64) -> Result<Vec<(Uuid, Option<String>)>, Error> {
-        use super::entity::instance;
-        let deleted = instance::Entity::find().select_only().column(instance::Column::Id);
-        let deleted = deleted.filter(instance::Column::DeletedAt.is_not_null());
-        let deleted: Vec<Uuid> = deleted.into_tuple().all(self.pools.read()).await?;
-        if deleted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows = Entity::find().select_only().columns([Column::Id, Column::FileName]);
-        let rows = rows.filter(Column::InstanceId.is_in(deleted)).limit(limit);
-        Ok(rows.into_tuple().all(self.pools.read()).await?)
-    }
-
-    /// Removes rows of deleted instances whose files are gone.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn forget(&self, ids: &[Uuid]) -> Result<(), Error> {
-        for some in ids.chunks(CHUNK) {
-            let rows = Entity::delete_many().filter(Column::Id.is_in(some.iter().copied()));
-            rows.exec(self.pools.write()).await?;
-        }
-        Ok(())
-    }
-
-    /// How many files are not in the store yet.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn pending(&self) -> Result<u64, Error> {
-        let rows = Entity::find().filter(Column::State.eq(PENDING));
-        Ok(rows.count(self.pools.read()).await?)
-    }
-}
-
 fn media(row: Model) -> Option<Media> {
     let state = match row.state {
         STORED => MediaState::Stored(Stored {
@@ -283,8 +230,9 @@ fn media(row: Model) -> Option<Media> {
             bytes: row.bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
         }),
         FAILED => MediaState::Failed(row.problem.unwrap_or_default()),
-        _ => MediaState::Pending { attempts: row.attempts },
+        PENDING => MediaState::Pending { attempts: row.attempts },
+        _ => return None,
     };
     let kind = MediaKind::from_name(&row.kind)?;
-    Some(Media { id: row.id, kind, state, created_at: row.created_at })
+    Some(Media { id: row.id, kind, state, due_at: row.due_at, created_at: row.created_at })
 }

@@ -15,6 +15,7 @@ mod groups;
 mod instances;
 mod labels;
 mod media;
+mod media_of_all;
 mod messages;
 mod migrate;
 mod nodes;
@@ -38,7 +39,8 @@ pub use instances::{
     Counts, InstanceFilter, InstanceUpdate, Instances, Listed, Located, NewInstance, Ownership, Remains,
 };
 pub use labels::{Label, Labels};
-pub use media::{AllMedia, Media, MediaFiles, MediaFilter, MediaState, Stored};
+pub use media::{Media, MediaFiles, MediaFilter, MediaState, Stored};
+pub use media_of_all::{AllMedia, Leaving};
 pub use messages::{MessageFilter, Messages, Page};
 pub use nodes::Nodes;
 pub use options::{Options, Synchronous, Target};

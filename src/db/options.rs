@@ -21,7 +21,7 @@ pub struct Options {
     /// How long it stays known where the events of a deleted instance go, though none waits in the
     /// outbox: they may be on their way elsewhere.
     pub keep_deleted: Duration,
-    /// Whether somebody removes the files of deleted instances: their rows wait for that.
+    /// Whether this node removes the files of deleted instances: it leaves their rows to those who do.
     pub keeps_media: bool,
 }
 

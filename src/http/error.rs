@@ -67,6 +67,8 @@ pub enum Error {
     Interrupted,
     /// Something that is needed is down, or not up yet.
     Unavailable,
+    /// As [`Error::Unavailable`], and it is known for how long.
+    Later(Duration),
     /// Not the caller's fault; logged, and not explained.
     Internal,
 }
@@ -88,7 +90,7 @@ impl Error {
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Refused(_) | Self::Interrupted => StatusCode::BAD_GATEWAY,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Later(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -117,13 +119,14 @@ impl Error {
             Self::Timeout => one("WhatsApp did not answer in time".into()),
             Self::Interrupted => one("The connection broke; it is not known whether this was done".into()),
             Self::Unavailable => one("Try again in a moment".into()),
+            Self::Later(_) => one("Try again later".into()),
             Self::Internal => one("Internal Server Error".into()),
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooMany(wait) => Some(*wait),
+            Self::TooMany(wait) | Self::Later(wait) => Some(*wait),
             Self::Unavailable => Some(COME_BACK),
             _ => None,
         }
@@ -166,7 +169,7 @@ impl Error {
                 Self::Schema(vec![format!("{field} {error}")])
             }
             media::Error::Unsupported(_) => Self::Unsupported(format!("{field} {error}")),
-            media::Error::Busy => Self::Unavailable,
+            media::Error::Busy | media::Error::Away(_) => Self::Unavailable,
             media::Error::Failed(_) => Self::internal(error),
         }
     }

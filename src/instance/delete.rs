@@ -37,12 +37,13 @@ impl Registry {
         Ok(())
     }
 
-    /// Removes rows of deleted instances until there are none.
+    /// Removes rows of deleted instances of this node's client name until there are none.
     ///
     /// # Errors
     /// [`Error::Database`].
     pub async fn purge(&self) -> Result<(), Error> {
-        while self.0.deps.database.instances().purge_next(PURGE_CHUNK).await? {
+        let instances = self.0.deps.database.instances();
+        while instances.purge_next(&self.0.options.client_name, PURGE_CHUNK).await? {
             tokio::task::yield_now().await;
         }
         Ok(())

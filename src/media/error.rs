@@ -15,6 +15,9 @@ pub enum Error {
     /// Too much is under way.
     #[error("has to wait: too many files are being worked on")]
     Busy,
+    /// A service that would be needed cannot be reached, or cannot work now.
+    #[error("has to wait: {0}")]
+    Away(String),
     /// Not the caller's fault.
     #[error("could not be worked on: {0}")]
     Failed(String),

@@ -186,6 +186,14 @@ impl Handle {
             let _turn = turn;
             work()
         };
+        self.at_once(work).await
+    }
+
+    /// Does work that blocks for a moment, without a turn: whoever has such work bounds it.
+    async fn at_once<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         self.0.main.spawn_blocking(work).await.map_err(|_| Error::Failed("the work panicked".to_owned()))?
     }
 }

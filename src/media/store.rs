@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt as _, pin_mut};
+use futures::{StreamExt as _, TryStreamExt as _, pin_mut};
 use object_store::aws::AmazonS3;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::signer::{Method, Signer as _};
 use object_store::{
-    Attribute, Attributes, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMultipartOptions, PutOptions,
+    Attribute, Attributes, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _,
+    PutMultipartOptions, PutOptions,
 };
+use tokio::sync::Semaphore;
 
 use super::{Error, File, Handle};
 use crate::config::objects::{Bucket, Objects};
@@ -25,6 +27,10 @@ const PATIENCE: Patience =
     Patience { answer: Duration::from_mins(1), retries: 2, altogether: Duration::from_mins(2) };
 /// How long a store may keep one waiting that reads a file: whoever does can have it elsewhere.
 const PROMPT: Duration = Duration::from_secs(5);
+/// Files of a folder that are being opened at once. That takes a moment, unless the folder does not answer.
+const OPENING: usize = 64;
+/// Files that are removed at once.
+const REMOVED: usize = 8;
 /// Bytes that go to a bucket at once. All parts but the last are of one size, and no smaller than S3 allows.
 const PART: usize = 5 << 20;
 
@@ -34,6 +40,7 @@ pub struct Store {
     objects: Arc<dyn ObjectStore>,
     place: Place,
     files: Handle,
+    opening: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
@@ -77,7 +84,7 @@ impl Store {
     /// A store at a place. A folder is made when it does not exist.
     ///
     /// # Errors
-    /// [`Error::Failed`] when the place cannot be used.
+    /// [`Error::Failed`] or [`Error::Away`] when the place cannot be used.
     pub fn new(place: &Objects, files: Handle) -> Result<Self, Error> {
         let (objects, place): (Arc<dyn ObjectStore>, _) = match place {
             Objects::Folder(folder) => {
@@ -91,7 +98,7 @@ impl Store {
                 (Arc::<AmazonS3>::clone(&signer), Place::Bucket { signer, prefix })
             }
         };
-        Ok(Self { objects, place, files })
+        Ok(Self { objects, place, files, opening: Arc::new(Semaphore::new(OPENING)) })
     }
 
     fn path(&self, name: &str) -> Path {
@@ -106,7 +113,8 @@ impl Store {
     /// whole or not at all, and durable when this returns.
     ///
     /// # Errors
-    /// [`Error::Failed`] when the store cannot be reached or refuses.
+    /// [`Error::Away`] when the store cannot be reached or cannot work, which says nothing of the file;
+    /// [`Error::Failed`] when it refuses.
     pub async fn put(&self, name: &str, file: &File, label: &Label) -> Result<(), Error> {
         let (path, attributes) = (self.path(name), self.attributes(label));
         let pieces = self.files.pieces(file, PART);
@@ -155,7 +163,7 @@ impl Store {
     /// whether it has the file; a folder that has it not gives `None`.
     ///
     /// # Errors
-    /// [`Error::Failed`].
+    /// [`Error::Away`], [`Error::Busy`], [`Error::Failed`].
     pub async fn get(&self, name: &str, lifetime: Duration) -> Result<Option<Kept>, Error> {
         let path = self.path(name);
         match &self.place {
@@ -170,8 +178,8 @@ impl Store {
     /// The bytes of a file, wherever it is; `None` when the store does not have it.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] when it has more than `limit` bytes; [`Error::Failed`] when the store cannot be
-    /// reached, or keeps one waiting.
+    /// [`Error::TooLarge`] when it has more than `limit` bytes; [`Error::Away`] when the store cannot be
+    /// reached, or keeps one waiting; [`Error::Busy`]; [`Error::Failed`] when it refuses.
     pub async fn open(&self, name: &str, limit: u64) -> Result<Option<File>, Error> {
         let path = self.path(name);
         match &self.place {
@@ -179,22 +187,22 @@ impl Store {
                 let store = self.clone();
                 self.files.on_main(async move { store.fetched(&path, limit).await }).await
             }
-            Place::Folder(folder) => match prompt(self.here(folder, &path)).await?? {
+            Place::Folder(folder) => match self.here(folder, &path).await? {
                 Some(file) if file.length() > limit => Err(Error::TooLarge(limit)),
                 file => Ok(file),
             },
         }
     }
 
-    /// A file of the folder.
+    /// A file of the folder. It takes no turn, for those may be taken by conversions for minutes.
     async fn here(&self, folder: &std::path::Path, path: &Path) -> Result<Option<File>, Error> {
-        let path = folder.join(path.as_ref());
-        let open = move || match std::fs::File::open(path) {
-            Ok(file) => Ok(Some(File::written(file)?)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
+        let one = Arc::clone(&self.opening).try_acquire_owned().map_err(|_| Error::Busy)?;
+        let (folder, path) = (folder.to_owned(), folder.join(path.as_ref()));
+        let open = move || {
+            let _until_opened = one;
+            opened(&folder, &path)
         };
-        self.files.work(open).await
+        prompt(self.files.at_once(open)).await?
     }
 
     /// A file of the bucket, piece by piece.
@@ -223,17 +231,41 @@ impl Store {
     /// Removes a file; one that is not there is fine.
     ///
     /// # Errors
-    /// [`Error::Failed`].
+    /// [`Error::Away`], [`Error::Failed`] when the store refuses.
     pub async fn remove(&self, name: &str) -> Result<(), Error> {
-        match self.objects.delete(&self.path(name)).await {
+        self.removed(&self.path(name)).await
+    }
+
+    /// Removes every file whose name begins with this folder, which takes the right to list them.
+    ///
+    /// # Errors
+    /// [`Error::Away`], [`Error::Failed`] when the store refuses. Some files may be gone then.
+    pub async fn remove_all(&self, folder: &str) -> Result<(), Error> {
+        let listed = self.objects.list(Some(&self.path(folder))).map_err(|error| failed(&error));
+        let removed = |file: ObjectMeta| async move { self.removed(&file.location).await };
+        listed.try_for_each_concurrent(REMOVED, removed).await
+    }
+
+    async fn removed(&self, path: &Path) -> Result<(), Error> {
+        match self.objects.delete(path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed(&error)),
         }
     }
 }
 
+/// Each file is removed by a request of its own, which all servers know, and which is answered for it alone.
 fn signer(bucket: &Bucket) -> object_store::Result<AmazonS3> {
-    objects::bucket(bucket, PATIENCE).build()
+    objects::bucket(bucket, PATIENCE).with_disable_bulk_delete(true).build()
+}
+
+fn opened(folder: &std::path::Path, path: &std::path::Path) -> Result<Option<File>, Error> {
+    match std::fs::File::open(path) {
+        Ok(file) => Ok(Some(File::written(file)?)),
+        Err(error) if error.kind() == ErrorKind::NotFound && folder.is_dir() => Ok(None),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error.into()),
+        Err(error) => Err(Error::Away(error.to_string())),
+    }
 }
 
 /// What was uploaded so far is of no use; a store that cannot be reached keeps it until its own rules
@@ -246,9 +278,9 @@ async fn given_up(mut upload: Box<dyn MultipartUpload>) {
 
 async fn prompt<T>(answer: impl Future<Output = T>) -> Result<T, Error> {
     let answer = tokio::time::timeout(PROMPT, answer).await;
-    answer.map_err(|_| Error::Failed("the store does not answer".to_owned()))
+    answer.map_err(|_| Error::Away("the store does not answer".to_owned()))
 }
 
 fn failed(error: &object_store::Error) -> Error {
-    Error::Failed(error.to_string())
+    if objects::is_away(error) { Error::Away(error.to_string()) } else { Error::Failed(error.to_string()) }
 }

@@ -180,15 +180,15 @@ impl Instances {
         }
     }
 
-    /// Removes up to `chunk` rows of deleted instances; answers whether there may be more now.
-    /// Undelivered events of a deleted instance keep a day to be delivered. Expired records of every
+    /// Removes up to `chunk` rows of deleted instances of a client name; answers whether there may be more
+    /// now. Rows of files stay until the files are gone, which is up to those who keep them. Undelivered events of a deleted instance keep a day to be delivered. Expired records of every
     /// instance's key material go with it. Meant to be called every minute or so, and again at once
     /// while it answers `true`.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn purge_next(&self, chunk: u64) -> Result<bool, Error> {
-        purge::next(&self.pools, chunk).await
+    pub async fn purge_next(&self, client_name: &str, chunk: u64) -> Result<bool, Error> {
+        purge::next(&self.pools, client_name, chunk).await
     }
 
     async fn one(&self, condition: Expr) -> Result<Option<Instance>, Error> {

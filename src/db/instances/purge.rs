@@ -12,8 +12,7 @@ const GRACE: i64 = 24 * 3600 * 1000;
 
 /// Tenant tables and what identifies their rows in the instance. The last two are needed for what is
 /// still to be delivered.
-const TABLES: [(&str, &str); 11] = [
-    (MEDIA, "id"),
+const TABLES: [(&str, &str); 10] = [
     ("message", "id"),
     ("chat", "remote_jid"),
     ("contact", "id"),
@@ -26,39 +25,42 @@ const TABLES: [(&str, &str); 11] = [
     ("outbox", "id"),
 ];
 const DELIVERY: usize = 2;
-/// Its rows name files that have to go first, where somebody removes them.
+/// Rows with the name of a file go only when whoever keeps files has removed it.
 const MEDIA: &str = "media";
 
-pub(super) async fn next(pools: &Pools, chunk: u64) -> Result<bool, Error> {
+pub(super) async fn next(pools: &Pools, client_name: &str, chunk: u64) -> Result<bool, Error> {
     let chunk = i64::try_from(chunk.max(1)).unwrap_or(i64::MAX);
     let mut left = chunk;
     left -= expired_records(pools, left).await?;
     // Oldest deletions first, so that every deleted instance is reached in the end.
-    for (id, deleted_at) in deleted(pools).await? {
+    for (id, deleted_at) in deleted(pools, client_name).await? {
         let age = pools.now() - deleted_at;
         let told = age > GRACE || (age >= pools.keep_deleted && outbox_is_empty(pools, id).await?);
-        let over = told && !(pools.keeps_media && has_media(pools, id).await?);
-        let tables = &TABLES[..if over { TABLES.len() } else { TABLES.len() - DELIVERY }];
-        for (table, key) in tables.iter().filter(|(table, _)| *table != MEDIA || !pools.keeps_media) {
-            left -= remove(pools, table, &[key], id, left).await?;
+        if !pools.keeps_media {
+            left -= remove(pools, (MEDIA, " AND file_name IS NULL"), &["id"], id, left).await?;
         }
-        left -= remove(pools, "session_record", &["kind", "record_key"], id, left).await?;
+        let tables = &TABLES[..if told { TABLES.len() } else { TABLES.len() - DELIVERY }];
+        for (table, key) in tables {
+            left -= remove(pools, (table, ""), &[key], id, left).await?;
+        }
+        left -= remove(pools, ("session_record", ""), &["kind", "record_key"], id, left).await?;
         if left <= 0 {
             return Ok(true);
         }
-        if over {
+        if told && !has_media(pools, id).await? {
             remove_instance(pools, id).await?;
         }
     }
     Ok(false)
 }
 
-async fn deleted(pools: &Pools) -> Result<Vec<(Uuid, i64)>, Error> {
+async fn deleted(pools: &Pools, client_name: &str) -> Result<Vec<(Uuid, i64)>, Error> {
     use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
     use crate::db::entity::instance::{Column, Entity};
     let rows = Entity::find().select_only().columns([Column::Id, Column::DeletedAt]);
-    let rows = rows.filter(Column::DeletedAt.is_not_null()).order_by_asc(Column::DeletedAt).into_tuple();
+    let rows = rows.filter(Column::ClientName.eq(client_name)).filter(Column::DeletedAt.is_not_null());
+    let rows = rows.order_by_asc(Column::DeletedAt).into_tuple();
     Ok(rows.all(pools.read()).await?)
 }
 
@@ -75,17 +77,26 @@ async fn expired_records(pools: &Pools, limit: i64) -> Result<i64, Error> {
     sql.run(text.to_owned(), vec![pools.now().into(), limit.into()]).await
 }
 
-async fn remove(pools: &Pools, table: &str, key: &[&str], id: Uuid, limit: i64) -> Result<i64, Error> {
+/// Removes rows of an instance from a table, those that fulfil the condition.
+async fn remove(
+    pools: &Pools,
+    (table, condition): (&str, &str),
+    key: &[&str],
+    id: Uuid,
+    limit: i64,
+) -> Result<i64, Error> {
     if limit <= 0 {
         return Ok(0);
     }
     let text = match pools.backend() {
-        sea_orm::DbBackend::MySql => format!("DELETE FROM {table} WHERE instance_id = ? LIMIT ?"),
+        sea_orm::DbBackend::MySql => {
+            format!("DELETE FROM {table} WHERE instance_id = ?{condition} LIMIT ?")
+        }
         _ => {
             let key = key.join(", ");
             format!(
                 "DELETE FROM {table} WHERE instance_id = $1 AND ({key}) IN \
-                 (SELECT {key} FROM {table} WHERE instance_id = $1 LIMIT $2)"
+                 (SELECT {key} FROM {table} WHERE instance_id = $1{condition} LIMIT $2)"
             )
         }
     };

@@ -8,6 +8,7 @@ use futures::StreamExt as _;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use crate::archive::Away;
 use crate::channel::Opened;
 use crate::domain::MessageKey;
 use crate::http::extract::{Input, LocalInstance, Valid};
@@ -69,13 +70,13 @@ pub async fn handle(
         }
     };
     let mut opened = match kept(&instance, &state, known.as_ref()).await {
-        Some(opened) => opened,
-        None => {
-            let working = instance.work().await?;
-            let (key, content) = known.ok_or_else(|| Error::Invalid("Message not found".to_owned()))?;
-            let opened = working.files()?.open(&key, &content).await;
-            opened.map_err(|error| instance.explain(error))?
-        }
+        Ok(Some(opened)) => opened,
+        Ok(None) => downloaded(&instance, known).await?,
+        // There it is, whatever is told of it elsewhere.
+        Err(Away) => match downloaded(&instance, known).await {
+            Err(error) if !matches!(error, Error::Invalid(_)) => return Err(Error::Unavailable),
+            downloaded => downloaded?,
+        },
     };
     if convert_to_mp4 && opened.media_type == "audioMessage" {
         let converted = turns(&instance, &state).as_mp4(&opened.file).await;
@@ -90,9 +91,17 @@ async fn kept(
     instance: &LocalInstance,
     state: &State,
     known: Option<&(MessageKey, String)>,
-) -> Option<Opened> {
-    let ((key, content), files) = (known?, state.files.as_ref()?);
+) -> Result<Option<Opened>, Away> {
+    let (Some((key, content)), Some(files)) = (known, state.files.as_ref()) else { return Ok(None) };
     files.shelf.open(&instance.scope(), (&key.id, content), state.media.max_bytes()).await
+}
+
+/// The file from WhatsApp.
+async fn downloaded(instance: &LocalInstance, known: Option<(MessageKey, String)>) -> Result<Opened, Error> {
+    let working = instance.work().await?;
+    let (key, content) = known.ok_or_else(|| Error::Invalid("Message not found".to_owned()))?;
+    let opened = working.files()?.open(&key, &content).await;
+    opened.map_err(|error| instance.explain(error))
 }
 
 /// Those of the account, as long as it is connected.

@@ -4,9 +4,12 @@
 mod s3_server;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use wa_sim::ContactInfo;
 use waggle::net::{Method, Response};
 
@@ -126,6 +129,77 @@ async fn a_file_is_kept_once_and_its_link_works_everywhere() {
         }
     }
     world.database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_of_a_deleted_instance_are_removed_where_they_are() {
+    let (world, server, folder) = (World::new().await, S3Server::start().await, TempDir::new().unwrap());
+    let place = folder.path().display().to_string();
+    // One database: a client name without a store, one with another store, and the one that has the file.
+    let secret = ("WAGGLE_CLUSTER_SECRET", SECRET);
+    let _nowhere = world.node_with("one", "b", &[secret]).await;
+    let elsewhere = world.node_with("one", "c", &[secret, ("WAGGLE_MEDIA_FOLDER", &place)]).await;
+    let mut node = storing(&world, "one", &server).await;
+    let alice = contact(&world.simulator, "Alice");
+    let mut phones = fleet(&world, &node, 1).await;
+    let kept = pictures(&world, &alice, &phones).await;
+    assert_eq!(followed(&node.url(), &kept[0].0).await, kept[0].1.as_bytes());
+    phones.clear();
+    let other = elsewhere.pair("other", &world.simulator, Some(&world.receiver)).await;
+    phones.insert("other".to_owned(), other);
+    let others = pictures(&world, &alice, &phones).await;
+    assert_eq!(at(&elsewhere.url(), &others[0].0).await.status, 200);
+
+    // Nobody is left who could remove the one, and the other is removed all the same.
+    node.call(Method::DELETE, "/instance/delete/tenant-0", Value::Null).await;
+    node.kill();
+    elsewhere.call(Method::DELETE, "/instance/delete/other", Value::Null).await;
+    let is_empty = async || (files_in(folder.path()) == 0).then_some(());
+    eventually("the folder is empty", is_empty).await;
+    node.start_again().await;
+    eventually("the bucket is empty", async || (files(&server) == 0).then_some(())).await;
+    world.database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_regions_are_asked_once_for_a_link_that_a_stranger_made_up() {
+    let world = World::new().await;
+    let region = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let entry = format!("http://{}", region.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let counting = tokio::runtime::Handle::current().spawn(async move {
+        while let Ok((stream, _)) = region.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            drop(stream);
+        }
+    });
+    let variables = [("WAGGLE_CLUSTER_SECRET", SECRET), ("WAGGLE_CLUSTER_PEERS", &entry)];
+    let node = world.node_with("one", "a", &variables).await;
+    let (id, signature) = ("019aa5f0-0000-7000-8000-000000000000", "0".repeat(64));
+    let before = asked.load(Ordering::SeqCst);
+    for query in [
+        "signature=".to_owned(),
+        format!("id={id}&expires=0&signature="),
+        format!("id={id}&expires=0&signature={}", "z".repeat(64)),
+        format!("id=1&expires=0&signature={signature}"),
+        format!("id={id}&signature={signature}"),
+    ] {
+        assert_eq!(at(&node.url(), &format!("/s3/file/nobody?{query}")).await.status, 401, "{query}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), before, "what is no link was asked for");
+    for _ in 0..5 {
+        let link = format!("/s3/file/nobody?id={id}&expires=0&signature={signature}");
+        assert_eq!(at(&node.url(), &link).await.status, 401);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), before + 1);
+    counting.abort();
+    world.database.remove().await;
+}
+
+fn files_in(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { files_in(&path) } else { 1 }).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -160,13 +160,13 @@ pub async fn a_deleted_instance_is_gone_at_once_and_purged_later(world: &World) 
     let again = world.insert(&again, &[]).await.unwrap();
 
     for _ in 0..2 {
-        assert!(instances.purge_next(4).await.unwrap(), "a chunk is bounded");
+        assert!(instances.purge_next("east", 4).await.unwrap(), "a chunk is bounded");
     }
-    while instances.purge_next(100).await.unwrap() {}
+    while instances.purge_next("east", 100).await.unwrap() {}
     assert_eq!(world.counts(id).await.messages, 0);
     assert_eq!(world.outbox_of(id).await.len(), 10, "events are still to be delivered");
     world.now.fetch_add(25 * 3600 * 1000, Ordering::Relaxed);
-    while instances.purge_next(3).await.unwrap() {}
+    while instances.purge_next("east", 3).await.unwrap() {}
     assert!(world.outbox_of(id).await.is_empty());
     assert_eq!(instances.by_id(again.id).await.unwrap(), Some(again));
 }

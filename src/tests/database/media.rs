@@ -25,11 +25,15 @@ pub async fn a_file_goes_from_pending_to_stored_to_gone(world: &World) {
     assert!(ids.iter().all(|id| due.contains(id)));
     assert!(mine.due(now - 1, 10).await.unwrap().is_empty());
     assert_eq!(mine.due(now, 1).await.unwrap().len(), 1);
-    assert!(world.db.media().instances_due(now).await.unwrap().contains(&a));
-    assert!(world.db.media().pending().await.unwrap() >= 2);
+    // Each client name has a store of its own, and files of nobody else.
+    let (ours, theirs) = (world.db.media("east"), world.db.media("west"));
+    assert!(ours.instances_due(now).await.unwrap().contains(&a));
+    assert!(theirs.instances_due(now).await.unwrap().is_empty());
+    assert_eq!((ours.pending().await.unwrap(), theirs.pending().await.unwrap()), (2, 0));
 
     mine.postpone(ids[0], 3, now + 1000, "ç away").await.unwrap();
     assert_eq!(mine.find(ids[0]).await.unwrap().unwrap().state, MediaState::Pending { attempts: 3 });
+    assert_eq!(mine.find(ids[0]).await.unwrap().unwrap().due_at, now + 1000);
     assert_eq!(mine.due(now, 10).await.unwrap().len(), 1);
     let stored = Stored {
         file_name: "a/b.png".into(),
@@ -39,8 +43,11 @@ pub async fn a_file_goes_from_pending_to_stored_to_gone(world: &World) {
     };
     assert!(mine.store(ids[0], &stored, None).await.unwrap());
     assert!(mine.store(ids[1], &stored, Some(now + 5000)).await.unwrap());
-    assert!(mine.due(now + 4999, 10).await.unwrap().is_empty());
-    assert_eq!(mine.due(i64::MAX - 1, 10).await.unwrap().len(), 1, "the other one is kept for ever");
+    assert!(mine.due(i64::MAX - 1, 10).await.unwrap().is_empty());
+    assert!(ours.leaving(now + 4999, 10).await.unwrap().is_empty());
+    let over = ours.leaving(i64::MAX - 1, 10).await.unwrap();
+    assert_eq!(over.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1]], "the other one is kept for ever");
+    assert!(!over[0].is_instance_deleted && over[0].attempts == 0 && over[0].instance == a);
     let newest = mine.stored(MediaFilter::default(), PAGE).await.unwrap();
     assert_eq!(newest.iter().map(|media| media.id).collect::<Vec<_>>(), [ids[1], ids[0]]);
     assert_eq!(newest[0].state, MediaState::Stored(stored.clone()));
@@ -66,12 +73,40 @@ pub async fn a_file_goes_from_pending_to_stored_to_gone(world: &World) {
     mine.forget(ids[1]).await.unwrap();
     assert_eq!(mine.find(ids[1]).await.unwrap(), None);
 
-    // The files of a deleted instance are found by those who remove them.
+    // The files of a deleted instance are found by those who remove them, and by nobody else.
+    assert_eq!(ours.condemn(now, now, 10).await.unwrap(), 0);
+    let unnoted = message("3", "1@s.whatsapp.net", 3);
+    let file = Write::Media { message: unnoted.id, kind: MediaKind::Image };
+    let third = unnoted.id;
+    world.write(a, vec![store(unnoted), file]).await;
     world.db.instances().mark_deleted(a).await.unwrap();
     assert_eq!(mine.find(ids[0]).await.unwrap(), None);
     assert!(!mine.store(ids[0], &stored, None).await.unwrap());
-    let left = world.db.media().of_deleted(100).await.unwrap();
-    assert_eq!(left, [(ids[0], Some("a/b.png".to_owned()))]);
-    world.db.media().forget(&ids).await.unwrap();
-    assert!(world.db.media().of_deleted(100).await.unwrap().is_empty());
+    assert_eq!(theirs.condemn(now, now, 10).await.unwrap(), 0);
+    assert_eq!(ours.condemn(now, now + 7, 1).await.unwrap(), 1);
+    assert_eq!(ours.condemn(now, now + 7, 10).await.unwrap(), 1);
+    assert_eq!(ours.condemn(now, now + 7, 10).await.unwrap(), 0);
+    assert!(theirs.leaving(now + 7, 10).await.unwrap().is_empty());
+    let left = ours.leaving(now, 10).await.unwrap();
+    assert_eq!(left.iter().map(|row| row.file_name.as_deref()).collect::<Vec<_>>(), [Some("a/b.png")]);
+    let left = ours.leaving(now + 7, 10).await.unwrap();
+    let shown: Vec<_> = left.iter().map(|row| (row.id, row.file_name.is_some())).collect();
+    assert_eq!(shown, [(ids[0], true), (third, false)], "what is due longest comes first");
+    assert!(left.iter().all(|row| row.is_instance_deleted && row.instance == a));
+    // What one node works on is not due for the others.
+    assert!(ours.take(&[ids[0]], now, now + 60).await.unwrap());
+    assert!(!ours.take(&[ids[0]], now, now + 60).await.unwrap());
+    assert!(ours.leaving(now, 10).await.unwrap().is_empty());
+    ours.postpone(ids[0], 4, now + 50, "refused").await.unwrap();
+    assert_eq!(ours.leaving(now + 50, 10).await.unwrap()[1].attempts, 4);
+
+    // Whoever removes rows leaves those that name a file, and the instance that leads to them.
+    for client_name in ["west", "east"] {
+        while world.db.instances().purge_next(client_name, 100).await.unwrap() {}
+        let rows = if client_name == "west" { 2 } else { 1 };
+        assert_eq!(ours.leaving(now + 50, 10).await.unwrap().len(), rows, "{client_name}");
+    }
+    ours.forget(&ids).await.unwrap();
+    assert!(ours.leaving(i64::MAX - 1, 10).await.unwrap().is_empty());
+    while world.db.instances().purge_next("east", 100).await.unwrap() {}
 }

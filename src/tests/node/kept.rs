@@ -142,8 +142,27 @@ async fn while_the_store_is_away_whatsapp_is_asked() {
     }
     wire.cut();
     forgotten(&simulator, &message);
-    let (status, gone) = node.call(Method::POST, PATH, by_id(&id)).await;
+    // It is kept, and so it can be had later.
+    for _ in 0..2 {
+        let (status, away) = node.call(Method::POST, PATH, by_id(&id)).await;
+        assert_eq!(
+            (status, &away["response"]["message"]),
+            (503, &json!(["Try again in a moment"])),
+            "{away}"
+        );
+    }
+    // What is not kept is gone.
+    let mut key = message["key"].clone();
+    key["id"] = json!("3EB0NOPE");
+    let other = json!({"message": {"key": key, "message": message["message"]}});
+    let (status, gone) = node.call(Method::POST, PATH, other).await;
     assert!(status == 502 && gone.to_string().contains("not at WhatsApp any more"), "{status} {gone}");
+    wire.mend();
+    eventually("the store is asked again", async || {
+        let (status, answer) = node.call(Method::POST, PATH, by_id(&id)).await;
+        (status == 201 && answer["base64"] == text(b"a picture")).then_some(())
+    })
+    .await;
 }
 
 /// A webhook that wants files and nothing but messages.

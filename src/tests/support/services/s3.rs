@@ -2,9 +2,12 @@
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
@@ -23,7 +26,11 @@ pub struct S3Server {
     address: SocketAddr,
     task: JoinHandle<()>,
     folder: TempDir,
+    refused: Refused,
 }
+
+/// What is refused: requests whose path has this in it.
+type Refused = Arc<Mutex<Option<String>>>;
 
 impl S3Server {
     pub async fn start() -> Self {
@@ -31,8 +38,9 @@ impl S3Server {
         std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let task = serve(listener, &folder);
-        Self { endpoint: format!("http://{address}"), address, task, folder }
+        let refused = Refused::default();
+        let task = serve(listener, &folder, &refused);
+        Self { endpoint: format!("http://{address}"), address, task, folder, refused }
     }
 
     /// The port that it listens on.
@@ -50,7 +58,17 @@ impl S3Server {
     /// Starts it again where it was.
     pub async fn start_again(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
-        self.task = serve(listener, &self.folder);
+        self.task = serve(listener, &self.folder, &self.refused);
+    }
+
+    /// Answers 403 to whatever has this in its path from now on.
+    pub fn refuse(&self, part: &str) {
+        *self.refused.lock().unwrap() = Some(part.to_owned());
+    }
+
+    /// Refuses nothing any more.
+    pub fn allow(&self) {
+        *self.refused.lock().unwrap() = None;
     }
 
     /// The names of everything that it has.
@@ -72,10 +90,25 @@ impl S3Server {
     }
 }
 
+struct Access(Refused);
+
+#[async_trait]
+impl S3Access for Access {
+    async fn check(&self, request: &mut S3AccessContext<'_>) -> s3s::S3Result<()> {
+        let refused = self.0.lock().unwrap().clone();
+        let is_refused = refused.is_some_and(|part| request.uri().path().contains(&part));
+        if is_refused || request.credentials().is_none() {
+            return Err(s3s::s3_error!(AccessDenied));
+        }
+        Ok(())
+    }
+}
+
 /// The connections end with the task.
-fn serve(listener: TcpListener, folder: &TempDir) -> JoinHandle<()> {
+fn serve(listener: TcpListener, folder: &TempDir, refused: &Refused) -> JoinHandle<()> {
     let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
     service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+    service.set_access(Access(Arc::clone(refused)));
     let service = service.build();
     tokio::runtime::Handle::current().spawn(async move {
         let mut connections = JoinSet::new();
