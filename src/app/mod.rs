@@ -159,7 +159,7 @@ pub async fn start(
         (
             failures,
             files,
-            kept.zip(shelf).map(|((store, keeper), shelf)| http::Files { keeper, store, shelf }),
+            kept.zip(shelf).map(|((store, keeper), shelf)| http::Files::new(keeper, store, shelf)),
         ),
     );
     let served = http::serve(listener, &parts::http(&config), Arc::new(state));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Handle;
 use super::view::{Me, Node, NodeState};
@@ -15,6 +16,11 @@ use crate::db::{Database, Error};
 const FRESH: Duration = Duration::from_secs(1);
 /// Most instances and tokens that are remembered.
 const ENTRIES: u64 = 20_000;
+
+/// How long it is known that nobody has an instance of a name which somebody without a key asked for.
+const MADE_UP: Duration = Duration::from_secs(5);
+/// Such names that other regions are asked about at once.
+const ASKING: usize = 16;
 
 /// Where an instance is.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,13 +39,33 @@ pub struct Lookup {
     database: Database,
     names: Cache<String, Arc<Located>>,
     tokens: Cache<[u8; 32], Option<Arc<Located>>>,
+    made_up: Cache<String, ()>,
+    asking: Arc<Semaphore>,
 }
 
 impl Lookup {
     pub(super) fn new(database: Database) -> Self {
         let names = Cache::builder().max_capacity(ENTRIES).time_to_live(FRESH).build();
         let tokens = Cache::builder().max_capacity(ENTRIES).time_to_live(FRESH).build();
-        Self { database, names, tokens }
+        let made_up = Cache::builder().max_capacity(ENTRIES).time_to_live(MADE_UP).build();
+        Self { database, names, tokens, made_up, asking: Arc::new(Semaphore::new(ASKING)) }
+    }
+
+    /// Whether nobody had an instance of this name a moment ago, as [`Lookup::note_made_up`] was told.
+    #[must_use]
+    pub fn is_made_up(&self, name: &str) -> bool {
+        self.made_up.contains_key(name)
+    }
+
+    /// Notes that nobody has an instance of this name.
+    pub async fn note_made_up(&self, name: &str) {
+        self.made_up.insert(name.to_owned(), ()).await;
+    }
+
+    /// The right to ask other regions about a name that may be made up; `None` while too many do.
+    #[must_use]
+    pub fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.asking.try_acquire().ok()
     }
 
     /// The instance of a name, as it was a moment ago. An unknown name is asked for every time: it

@@ -17,7 +17,8 @@ use metrics::counter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::extract::presented;
+use super::extract::{Query, presented};
+use super::s3::Link;
 use super::{Error, State, path};
 use crate::auth;
 use crate::cluster::{
@@ -123,17 +124,28 @@ async fn has_it(
 
 /// Who has the file that a link is for: any node of the instance's client name, since they share a store.
 async fn keeper(state: &State, request: &ServiceRequest, came: Option<Hop>) -> Result<Target, Error> {
+    let (name, lookup) = (named(request), state.cluster.lookup());
     // What is no link is refused here, and nobody is asked for it.
-    if !request.query_string().contains("signature=") {
+    let Some(link) = Link::read(&Query::parse(request.query_string())) else { return Ok(Target::Here) };
+    // Others may have another key. Whatever was not made with ours may be a stranger's invention.
+    let is_ours = link.is_ours(state, &name);
+    if !is_ours && lookup.is_made_up(&name) {
         return Ok(Target::Here);
     }
-    let name = named(request);
     let own = &state.cluster.me().client_name;
-    match state.cluster.lookup().by_name(&name).await? {
+    match lookup.by_name(&name).await? {
         Some(located) if located.client_name != *own && came != Some(Hop::Node) => {
             settled(state, located).await
         }
-        None if came.is_none() => Ok(region(state, &name).await),
+        None if came.is_none() && is_ours => Ok(region(state, &name).await),
+        None if came.is_none() => {
+            let _turn = lookup.turn().ok_or(Error::Unavailable)?;
+            let target = region(state, &name).await;
+            if matches!(target, Target::Here) {
+                lookup.note_made_up(&name).await;
+            }
+            Ok(target)
+        }
         Some(_) | None => Ok(Target::Here),
     }
 }

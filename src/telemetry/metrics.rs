@@ -96,7 +96,7 @@ pub const KIND: &str = "kind";
 pub const MEDIA_FILES: &str = "waggle_media_files_total";
 /// Bytes that went to the store of files.
 pub const MEDIA_BYTES: &str = "waggle_media_bytes_total";
-/// Files that are not in the store yet.
+/// Files of the client name that are not in the store yet.
 pub const MEDIA_PENDING: &str = "waggle_media_pending";
 /// Label: how something ended.
 pub const OUTCOME: &str = "outcome";
@@ -203,7 +203,7 @@ pub const DEFINITIONS: &[Definition] = &[
     ),
     counter(MEDIA_FILES, &[OUTCOME], "Files of messages that were to be kept, by outcome"),
     Definition { unit: Unit::Bytes, ..counter(MEDIA_BYTES, &[], "Bytes that went to the store of files") },
-    level(MEDIA_PENDING, Unit::Count, &[], "Files that are not in the store yet"),
+    level(MEDIA_PENDING, Unit::Count, &[], "Files of the client name that are not in the store yet"),
     counter(INSTANCE_SENT, &[INSTANCE], "Messages sent, by instance"),
     counter(INSTANCE_RECEIVED, &[INSTANCE], "Messages received, by instance"),
     counter(INSTANCE_FAILED, &[INSTANCE], "Messages that could not be sent, by instance"),

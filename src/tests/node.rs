@@ -85,6 +85,8 @@ mod search;
 mod serving;
 #[path = "node/storage.rs"]
 mod storage;
+#[path = "node/storage_faults.rs"]
+mod storage_faults;
 #[path = "node/tenancy.rs"]
 mod tenancy;
 #[path = "node/webhooks.rs"]

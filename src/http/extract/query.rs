@@ -9,6 +9,12 @@ use actix_web::{FromRequest, HttpRequest, dev};
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
+    /// The parameters of a text such as `a=1&b=2`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        Self(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+    }
+
     /// A parameter that is not empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
@@ -22,7 +28,6 @@ impl FromRequest for Query {
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, _: &mut dev::Payload) -> Self::Future {
-        let pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
-        ready(Ok(Self(pairs.into_owned().collect())))
+        ready(Ok(Self::parse(request.query_string())))
     }
 }

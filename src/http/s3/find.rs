@@ -105,7 +105,7 @@ pub async fn url(
     };
     let lifetime = Duration::from_secs(body.expiry);
     let kept = files.store.get(&stored.file_name, lifetime).await;
-    let address = match kept.map_err(|error| Error::internal(&error))?.ok_or_else(not_found)? {
+    let address = match kept.map_err(|error| Error::of_media(&error, "id"))?.ok_or_else(not_found)? {
         Kept::At(url) => url.to_string(),
         // A folder has no addresses of its own.
         Kept::Here(_) => {
