@@ -156,6 +156,26 @@ class ChartTest(unittest.TestCase):
         variables = environment(nodes[0]["spec"]["template"]["spec"]["containers"][0])
         self.assertEqual([variables[name]["value"] for name in plain], ["1048576", "0.25", "false"])
 
+    def test_volumes_and_callers_of_ones_own_reach_the_pods(self):
+        values = {
+            "secrets": {"existingSecret": "x"}, "webhooks": {"delivery": "workers"},
+            "extraVolumes": [{"name": "files", "persistentVolumeClaim": {"claimName": "waggle-files"}}],
+            "extraVolumeMounts": [{"name": "files", "mountPath": "/files"}],
+            "networkPolicy": {"ingressFrom": [{"namespaceSelector": {"matchLabels": {"name": "ingress"}}}]},
+        }
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            yaml.safe_dump(values, file)
+            objects = template(file.name)
+        for one in objects:
+            kubernetes_validate.validate(one, VERSIONS[0], strict=True)
+        of_ours = [(pod, container) for _, pod, container in containers(objects) if container["name"] != "nginx"]
+        self.assertEqual(len(of_ours), 3)
+        for pod, container in of_ours:
+            self.assertIn(values["extraVolumes"][0], pod["volumes"])
+            self.assertIn(values["extraVolumeMounts"][0], container["volumeMounts"])
+        [policy] = [one for one in objects if one["metadata"]["name"] == "waggle-node" and one["kind"] == "NetworkPolicy"]
+        self.assertIn(values["networkPolicy"]["ingressFrom"][0], policy["spec"]["ingress"][0]["from"])
+
     def test_variables_are_those_that_there_are(self):
         names = {name for objects in self.rendered.values() for _, _, container in containers(objects)
                  if container["name"] != "nginx" for name in environment(container)}

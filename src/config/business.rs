@@ -10,12 +10,12 @@ pub(super) const GROUP: Group = Group {
         Variable::text(
             "WA_BUSINESS_TOKEN_WEBHOOK",
             "evolution",
-            "token by which Meta verifies GET /webhook/meta",
+            "token by which Meta verifies GET /webhook/meta; not used yet",
         )
         .secret(),
-        Variable::url("WA_BUSINESS_URL", "https://graph.facebook.com", "base of the Graph API"),
-        Variable::text("WA_BUSINESS_VERSION", "v18.0", "version of the Graph API"),
-        Variable::text("WA_BUSINESS_LANGUAGE", "en", "language of templates that name none"),
+        Variable::url("WA_BUSINESS_URL", "https://graph.facebook.com", "base of the Graph API; not used yet"),
+        Variable::text("WA_BUSINESS_VERSION", "v18.0", "version of the Graph API; not used yet"),
+        Variable::text("WA_BUSINESS_LANGUAGE", "en", "language of templates that name none; not used yet"),
         Variable::text("FACEBOOK_APP_ID", "", "answered by POST /verify-creds, for embedded signup"),
         Variable::text("FACEBOOK_CONFIG_ID", "", "answered by POST /verify-creds"),
         Variable::text("FACEBOOK_USER_TOKEN", "", "answered by POST /verify-creds").secret(),

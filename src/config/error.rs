@@ -87,6 +87,11 @@ pub enum Warning {
         /// Why it has none.
         why: String,
     },
+    /// Something is turned on that is read and checked, and not served yet.
+    Unserved {
+        /// What turns it on.
+        name: &'static str,
+    },
     /// A setting that works but carries a risk.
     Risky {
         /// The variable.
@@ -104,6 +109,7 @@ impl std::fmt::Display for Warning {
             }
             Self::Unknown { name, nearest: None } => write!(f, "{name} is not read by anything"),
             Self::Ignored { name, why } => write!(f, "{name} is ignored: {why}"),
+            Self::Unserved { name } => write!(f, "{name} has no effect: this version does not serve it yet"),
             Self::Risky { name, why } => write!(f, "{name}: {why}"),
         }
     }

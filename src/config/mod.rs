@@ -38,6 +38,7 @@ pub mod session;
 pub mod sqs;
 pub mod table;
 mod unknown;
+mod unserved;
 mod variable;
 pub mod webhook;
 pub mod websocket;
@@ -144,6 +145,7 @@ impl Config {
         let mut reader = Reader::new(environment);
         let config = Self::read(&mut reader);
         reader.warnings.extend(unknown::warnings(environment));
+        reader.warnings.extend(unserved::warnings(environment));
         if reader.errors.is_empty() { Ok((config, reader.warnings)) } else { Err(Errors(reader.errors)) }
     }
 

@@ -9,7 +9,7 @@ use super::variable::{Group, Variable};
 pub(super) const GROUP: Group = Group {
     title: "Server",
     variables: &[
-        Variable::text("SERVER_NAME", "evolution", "name of this installation, sent in SQS bodies"),
+        Variable::text("SERVER_NAME", "evolution", "name of this installation, for SQS bodies; not used yet"),
         Variable::choice(
             "SERVER_TYPE",
             "http",
@@ -28,7 +28,7 @@ pub(super) const GROUP: Group = Group {
             "public base URL, put into every event and into the Meta webhook address",
         ),
         Variable::flag("SERVER_DISABLE_DOCS", "false", "removes /docs and the OpenAPI document"),
-        Variable::flag("SERVER_DISABLE_MANAGER", "false", "removes /manager"),
+        Variable::flag("SERVER_DISABLE_MANAGER", "false", "not used yet: no manager is served"),
         Variable::text("SSL_CONF_PRIVKEY", "", "path of the TLS private key (PEM)"),
         Variable::text("SSL_CONF_FULLCHAIN", "", "path of the TLS certificate chain (PEM)"),
         Variable::list("CORS_ORIGIN", "*", "origins that browsers may call from; * is any"),
@@ -38,7 +38,7 @@ pub(super) const GROUP: Group = Group {
             "LANGUAGE",
             "en",
             &["en", "pt-BR", "es"],
-            "language of texts that the node writes itself",
+            "language of texts that the node writes itself; not used yet: they are English",
         ),
         Variable::choice(
             "WAGGLE_API_DIALECT",

@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::variable::{Group, Kind, Variable};
 use super::{
     auth, bots, business, cache, chatwoot, cluster, database, instances, kafka, limits, log, media, metrics,
-    nats, node, outbox, proxy, pusher, rabbitmq, server, session, sqs, webhook, websocket, whatsapp,
+    nats, node, outbox, proxy, pusher, rabbitmq, server, session, sqs, unserved, webhook, websocket, whatsapp,
 };
 
 /// Every variable, by group, in the order of the documentation.
@@ -55,15 +55,18 @@ pub fn find(name: &str) -> Option<&'static Variable> {
     BY_NAME.get(name).copied()
 }
 
+/// Stands with the groups of which nothing works yet.
+const UNSERVED: &str = "Read and checked, but not served yet: a node that finds it turned on says so at start.";
+
 /// The tables of the README: one per group, in Markdown.
 pub fn markdown() -> String {
     let mut text = String::new();
     for group in GROUPS {
-        let _ = writeln!(
-            text,
-            "\n### {}\n\n| Variable | Default | Takes | Meaning |\n|---|---|---|---|",
-            group.title
-        );
+        let _ = writeln!(text, "\n### {}\n", group.title);
+        if unserved::is_group(group.title) {
+            let _ = writeln!(text, "{UNSERVED}\n");
+        }
+        let _ = writeln!(text, "| Variable | Default | Takes | Meaning |\n|---|---|---|---|");
         for variable in group.variables {
             let default = variable.default.map(|default| format!("`{default}`")).unwrap_or_default();
             let _ = writeln!(
@@ -90,6 +93,9 @@ pub fn help() -> String {
     let mut text = String::from("ENVIRONMENT\n");
     for group in GROUPS {
         let _ = writeln!(text, "\n  {}", group.title);
+        if unserved::is_group(group.title) {
+            let _ = writeln!(text, "    {UNSERVED}");
+        }
         for variable in group.variables {
             if matches!(variable.kind, Kind::Ignored(_)) {
                 continue;

@@ -323,6 +323,20 @@ fn what_has_no_effect_is_said_once() {
 }
 
 #[test]
+fn what_is_not_served_yet_is_said_when_it_is_turned_on() {
+    let on = [("KAFKA_ENABLED", "true"), ("CHATWOOT_ENABLED", "false"), ("TYPEBOT_ENABLED", "1")];
+    let names = warnings(&on).into_iter().filter_map(|warning| match warning {
+        Warning::Unserved { name } => Some(name),
+        _ => None,
+    });
+    assert_eq!(names.collect::<Vec<_>>(), ["KAFKA_ENABLED", "TYPEBOT_ENABLED"]);
+    for group in table::GROUPS.iter().filter(|group| super::unserved::is_group(group.title)) {
+        assert!(group.variables.iter().any(|variable| variable.name.ends_with("_ENABLED")), "{}", group.title);
+    }
+    assert!(table::markdown().contains("### NATS\n\nRead and checked, but not served yet"));
+}
+
+#[test]
 fn a_configuration_full_of_secrets_shows_none() {
     const MARK: &str = "5ecre7-5ecre7-5ecre7";
     let mut environment = environment(&[]);
