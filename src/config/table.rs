@@ -8,7 +8,8 @@ use super::environment::Environment;
 use super::variable::{Group, Kind, Variable};
 use super::{
     auth, bots, business, cache, chatwoot, cluster, database, instances, kafka, limits, log, media, metrics,
-    nats, node, outbox, proxy, pusher, rabbitmq, server, session, sqs, unserved, webhook, websocket, whatsapp,
+    nats, node, outbox, proxy, pusher, rabbitmq, server, session, sqs, unserved, webhook, websocket,
+    whatsapp,
 };
 
 /// Every variable, by group, in the order of the documentation.
@@ -56,7 +57,8 @@ pub fn find(name: &str) -> Option<&'static Variable> {
 }
 
 /// Stands with the groups of which nothing works yet.
-const UNSERVED: &str = "Read and checked, but not served yet: a node that finds it turned on says so at start.";
+const UNSERVED: &str =
+    "Read and checked, but not served yet: a node that finds it turned on says so at start.";
 
 /// The tables of the README: one per group, in Markdown.
 pub fn markdown() -> String {

@@ -331,7 +331,11 @@ fn what_is_not_served_yet_is_said_when_it_is_turned_on() {
     });
     assert_eq!(names.collect::<Vec<_>>(), ["KAFKA_ENABLED", "TYPEBOT_ENABLED"]);
     for group in table::GROUPS.iter().filter(|group| super::unserved::is_group(group.title)) {
-        assert!(group.variables.iter().any(|variable| variable.name.ends_with("_ENABLED")), "{}", group.title);
+        assert!(
+            group.variables.iter().any(|variable| variable.name.ends_with("_ENABLED")),
+            "{}",
+            group.title
+        );
     }
     assert!(table::markdown().contains("### NATS\n\nRead and checked, but not served yet"));
 }

@@ -124,6 +124,16 @@ impl Error {
         }
     }
 
+    /// The body of the answer.
+    pub(super) fn envelope(&self) -> Value {
+        let status = self.code();
+        json!({
+            "status": status.as_u16(),
+            "error": status.canonical_reason(),
+            "response": {"message": self.message()},
+        })
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooMany(wait) | Self::Later(wait) => Some(*wait),
@@ -239,11 +249,7 @@ impl ResponseError for Error {
 
     fn error_response(&self) -> HttpResponse {
         let status = self.code();
-        let mut response = HttpResponse::build(status).json(json!({
-            "status": status.as_u16(),
-            "error": status.canonical_reason(),
-            "response": {"message": self.message()},
-        }));
+        let mut response = HttpResponse::build(status).json(self.envelope());
         if let Some(wait) = self.retry_after() {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));

@@ -59,6 +59,8 @@ mod messages;
 mod metrics;
 #[path = "node/objects.rs"]
 mod objects;
+#[path = "node/outages.rs"]
+mod outages;
 #[path = "node/pairing.rs"]
 mod pairing;
 #[path = "node/passing_on.rs"]

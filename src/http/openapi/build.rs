@@ -16,28 +16,10 @@ use utoipa::openapi::{
     ResponsesBuilder, Schema,
 };
 
-use super::{cases, shape};
+use super::{cases, failures, shape};
 use crate::http::extract::FILE;
 use crate::http::routes::{self, Route, TABLE, Verb, Wants};
 use crate::http::{Error, State};
-
-/// What an error may be, by what a route wants.
-const FAILURES: &[(u16, &str)] = &[
-    (400, "the request is wrong; the message names the fields"),
-    (401, "no key, or one that nobody has"),
-    (403, "the key of another instance"),
-    (404, "no such instance"),
-    (409, "the instance is not connected, or something is taken"),
-    (413, "the body is too large"),
-    (429, "too many requests; `Retry-After` says when to come back"),
-    (501, "the provider of the instance has no notion of it"),
-    (502, "WhatsApp refused"),
-    (503, "something that is needed is down; `Retry-After` says when to come back"),
-    (504, "WhatsApp did not answer in time"),
-];
-
-/// Those that a signed address may have.
-const OF_LINK: [u16; 3] = [401, 404, 503];
 
 fn is_keyed(route: &Route) -> bool {
     !matches!(route.wants, Wants::Nothing | Wants::Operator | Wants::Node | Wants::Link)
@@ -66,7 +48,8 @@ fn build() -> OpenApi {
         .description(Some("Multi-tenant WhatsApp gateway with the HTTP API of Evolution API v2"))
         .version(env!("CARGO_PKG_VERSION"));
     let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("apikey")));
-    let mut components = ComponentsBuilder::new().security_scheme("apikey", key).schema("Error", envelope());
+    let mut components =
+        failures::shared(ComponentsBuilder::new().security_scheme("apikey", key).schema("Error", envelope()));
     let mut paths = PathsBuilder::new();
     for route in TABLE {
         let schemas = [route.body, route.beside].into_iter().flatten().flat_map(|body| body());
@@ -98,8 +81,8 @@ fn operation(route: &Route, verb: Verb) -> OperationBuilder {
         .operation_id(Some(id))
         .summary(Some(route.name))
         .responses(responses(route));
-    if route.path.contains("{instance}") {
-        let name = ParameterBuilder::new().name("instance").parameter_in(ParameterIn::Path);
+    for name in names(route.path) {
+        let name = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
         let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
         operation = operation.parameter(name.required(Required::True).schema(Some(text)).build());
     }
@@ -118,6 +101,11 @@ fn operation(route: &Route, verb: Verb) -> OperationBuilder {
         operation = operation.request_body(Some(body));
     }
     operation
+}
+
+/// The names in braces of a path.
+fn names(path: &str) -> impl Iterator<Item = &str> {
+    path.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
 }
 
 /// The body as JSON, and as a form where the route takes files.
@@ -176,16 +164,8 @@ fn responses(route: &Route) -> utoipa::openapi::Responses {
         let elsewhere = ResponseBuilder::new().description("the file is at the address that `Location` has");
         responses = responses.response("302", elsewhere.build());
     }
-    let told = |status: &u16| is_keyed(route) || route.wants == Wants::Link && OF_LINK.contains(status);
-    for (status, text) in FAILURES.iter().filter(|(status, _)| told(status)) {
-        let told = cases::of(route.name).find(|case| case.status == *status);
-        let content = ContentBuilder::new()
-            .schema(Some(Ref::from_schema_name("Error")))
-            .example(told.and_then(|case| case.response.clone()))
-            .build();
-        let response = ResponseBuilder::new().description(*text).content("application/json", content).build();
-        responses = responses.response(status.to_string(), response);
-    }
+    let responses = failures::of(route)
+        .fold(responses, |responses, (status, failure)| responses.response(status.to_string(), failure));
     responses.build()
 }
 

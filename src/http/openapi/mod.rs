@@ -4,6 +4,7 @@
 
 mod build;
 mod cases;
+mod failures;
 mod page;
 mod shape;
 

@@ -59,7 +59,7 @@ const MALFORMED: &[(&str, &[&str])] = &[
 const BESIDE_THE_DOCUMENT: &[(&str, &str)] =
     &[("list dead letters", "take"), ("list dead letters", "skip"), ("connect", "number")];
 
-fn method(verb: Verb) -> Method {
+pub fn method(verb: Verb) -> Method {
     match verb {
         Verb::Get => Method::GET,
         Verb::Post => Method::POST,
@@ -69,7 +69,7 @@ fn method(verb: Verb) -> Method {
 }
 
 /// The route's path about an instance.
-fn path(route: &Route, instance: &str) -> String {
+pub fn path(route: &Route, instance: &str) -> String {
     let path = route.path.replace("{instance}", instance).replace("{name}", instance);
     path.replace("{node}", "no-such-node").replace("{file}", "swagger-ui.css")
 }

@@ -167,7 +167,7 @@ impl Node {
         Some((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
     }
 
-    /// The answer as it came; `None` when there was none.
+    /// Status and text of the answer; `None` when there was none.
     pub async fn raw(
         &self,
         method: Method,
@@ -175,6 +175,18 @@ impl Node {
         key: Option<&str>,
         body: Option<Vec<u8>>,
     ) -> Option<(u16, String)> {
+        let answer = self.answer(method, path, key, body).await?;
+        Some((answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
+    /// The answer as it came, with its headers; `None` when there was none.
+    pub async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<Vec<u8>>,
+    ) -> Option<Response> {
         let url = Url::parse(&format!("{}{path}", self.url())).unwrap();
         let mut request = net::Request::new(method, url);
         if let Some(key) = key {
@@ -182,8 +194,7 @@ impl Node {
         }
         request.headers.insert("content-type", HeaderValue::from_static("application/json"));
         request.body = net::Body::Bytes(body.unwrap_or_default().into());
-        let answer = self.client.send(request).await.ok()?;
-        Some((answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()))
+        self.client.send(request).await.ok()
     }
 
     /// A call with the global key.
