@@ -1,5 +1,7 @@
 //! Sending with a record: the row is there before the message leaves, and says afterwards what
 //! became of it. A crash in between leaves a row that is `PENDING`: it is never sent blindly again.
+//! What is on record as `ERROR` has not left; who asks again with its idempotency key sends it, under the
+//! id that it had: should it have left all the same, its recipients see it once.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use super::handle::Handle;
 use crate::channel::{self, Prepared};
 use crate::domain::message::{self, present};
 use crate::domain::{Event, EventKind, MessageStatus, StoredMessage};
-use crate::events::{self, Keep, Routed, Unread, Write};
+use crate::events::{self, Amendment, Keep, MessageHead, Routed, Unread, Write};
 use crate::lifecycle::Phase;
 use crate::telemetry::metrics::{KIND, OUTCOME, SEND_DURATION, SENDS};
 use crate::telemetry::tally::Count;
@@ -37,56 +39,110 @@ pub struct Send {
 pub struct Sent {
     /// The row.
     pub message: Arc<StoredMessage>,
-    /// Whether an earlier request with the same idempotency key made it.
+    /// Whether an earlier request with the same idempotency key made it, and this one sent nothing.
     pub repeated: bool,
     /// The link to its file, when that is kept and told.
     pub media_url: Option<String>,
 }
 
+/// What is on record when a send begins.
+enum Begun {
+    /// Nobody sends this row but us.
+    Ours(StoredMessage),
+    /// An earlier request made it.
+    Theirs(Sent),
+}
+
 impl Handle {
-    /// The message that an earlier request with this idempotency key made.
+    /// What an earlier request with this idempotency key has come to.
     ///
     /// # Errors
-    /// [`Error::IdempotencyMismatch`] when that was another message, [`Error::Database`].
-    async fn repeated(&self, key: &str, prepared: &Prepared) -> Result<Option<Sent>, Error> {
+    /// [`Error::IdempotencyMismatch`] when that was another message, [`Error::Database`],
+    /// [`Error::Record`].
+    async fn earlier(&self, key: &str, prepared: &Prepared) -> Result<Option<Begun>, Error> {
         let Some(message) = self.scope().messages().by_idempotency_key(key).await? else { return Ok(None) };
         let same = message.key.remote_jid == prepared.key.remote_jid
             && lasting(&message.message) == lasting(&prepared.message);
         if !same {
             return Err(Error::IdempotencyMismatch);
         }
+        if message.status == MessageStatus::Error
+            && let Some(message) = self.taken_up(&message, prepared).await?
+        {
+            return Ok(Some(Begun::Ours(message)));
+        }
         let media_url = self.keep(&message).and_then(|keep| keep.url);
-        Ok(Some(Sent { message: Arc::new(message), repeated: true, media_url }))
+        Ok(Some(Begun::Theirs(Sent { message: Arc::new(message), repeated: true, media_url })))
     }
 
-    /// Records a composed message, sends it, and records what became of it.
+    /// Makes a failed send pending again. Its content is replaced by that of this request: keys of files
+    /// and of votes are made anew for each. `None` when it has not failed after all, or somebody else
+    /// takes it up at the same time.
+    async fn taken_up(
+        &self,
+        failed: &StoredMessage,
+        prepared: &Prepared,
+    ) -> Result<Option<StoredMessage>, Error> {
+        let (key_id, remote_jid) = (failed.key.id.clone(), Some(failed.key.remote_jid.clone()));
+        let content = prepared.message.clone();
+        let change: Amendment = Arc::new(move |head: &MessageHead| {
+            (head.status == MessageStatus::Error).then(|| content.clone())
+        });
+        let renewed =
+            Write::Amend { key_id: key_id.clone(), remote_jid: remote_jid.clone(), change, events: None };
+        let status = MessageStatus::Pending;
+        let pending = Write::Status { key_id, remote_jid, from_me: true, status, events: None };
+        let outcome = self.0.journal.commit(vec![renewed, pending]).await?;
+        let taken_up = outcome.inserted.last() == Some(&true);
+        Ok(taken_up.then(|| StoredMessage {
+            status,
+            message: prepared.message.clone(),
+            timestamp: self.0.journal.now() / 1000,
+            ..failed.clone()
+        }))
+    }
+
+    /// Puts a message on record before it is sent.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], [`Error::Record`] before anything left; [`Error::Channel`] when
-    /// WhatsApp refused, which is on record then as `ERROR`.
-    pub async fn send(&self, prepared: Prepared, how: Send) -> Result<Sent, Error> {
-        let working = self.enter()?;
-        let began = Instant::now();
-        if let Some(key) = &how.idempotency_key
-            && let Some(sent) = self.repeated(key, &prepared).await?
+    /// As [`Handle::earlier`].
+    async fn begun(&self, prepared: &Prepared, idempotency_key: Option<String>) -> Result<Begun, Error> {
+        if let Some(key) = &idempotency_key
+            && let Some(begun) = self.earlier(key, prepared).await?
         {
-            return Ok(sent);
+            return Ok(begun);
         }
-        let message = Arc::new(self.row(&prepared));
-        let idempotent = how.idempotency_key.is_some();
+        let message = self.row(prepared);
         let pending = Write::Message {
-            message: Arc::clone(&message),
-            idempotency_key: how.idempotency_key.clone(),
-            fresh: !idempotent,
+            message: Arc::new(message.clone()),
+            idempotency_key: idempotency_key.clone(),
+            fresh: idempotency_key.is_none(),
             events: Vec::new(),
         };
         let outcome = self.0.journal.commit(vec![pending]).await?;
         // Somebody else sent the same request at the same time: the row is theirs.
-        if let (Some(key), Some(false)) = (&how.idempotency_key, outcome.inserted.first())
-            && let Some(sent) = self.repeated(key, &prepared).await?
+        if let (Some(key), Some(false)) = (&idempotency_key, outcome.inserted.first())
+            && let Some(begun) = self.earlier(key, prepared).await?
         {
-            return Ok(sent);
+            return Ok(begun);
         }
+        Ok(Begun::Ours(message))
+    }
+
+    /// Records a composed message, sends it, and records what became of it. With the idempotency key of a
+    /// message that could not be sent, that message is sent.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::Record`] before anything left; [`Error::Channel`] when
+    /// WhatsApp refused, which is on record then as `ERROR`.
+    pub async fn send(&self, mut prepared: Prepared, how: Send) -> Result<Sent, Error> {
+        let working = self.enter()?;
+        let began = Instant::now();
+        let message = match self.begun(&prepared, how.idempotency_key).await? {
+            Begun::Ours(message) => Arc::new(message),
+            Begun::Theirs(sent) => return Ok(sent),
+        };
+        prepared.key.clone_from(&message.key);
         let (status, outcome) = match working.messages().transmit(&prepared).await {
             Ok(()) => (MessageStatus::ServerAck, "sent"),
             // Whether it left is unknown: the row stays `PENDING`, and a late acknowledgement moves it on.
@@ -129,7 +185,8 @@ impl Handle {
             on_new: self.chat_is_new(message),
             on_change: Vec::new(),
         };
-        let sent = Write::Sent { id: message.id, status, message_timestamp: None, events };
+        let message_timestamp = Some(message.timestamp);
+        let sent = Write::Sent { id: message.id, status, message_timestamp, events };
         let file = keep.map(|keep| Write::Media { message: message.id, kind: keep.kind });
         let writes: Vec<Write> = [sent, chat].into_iter().chain(file).collect();
         let Err(error) = self.0.journal.commit(writes.clone()).await else { return };

@@ -130,6 +130,39 @@ async fn an_answer_quotes_and_a_repeat_with_the_same_idempotency_key_is_one_mess
     assert_eq!(texts.iter().filter(|one| one.text.as_deref() == Some("once")).count(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_send_that_was_refused_is_made_by_a_repeat_under_the_same_id() {
+    let simulator = simulator().await;
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start(&simulator).await;
+    node.pair("acme", &simulator, Some(&receiver)).await;
+    let bob = contact(&simulator, "Bob");
+    simulator.handle().set_restricted(&bob.phone, true).unwrap();
+    for _ in 0..2 {
+        let (status, answer) = idempotent(&node, &bob.phone, "hello", "order-17").await;
+        assert_eq!(status, 502, "{answer}");
+    }
+    let all = json!({"where": {"key": {"remoteJid": bob.jid}}});
+    let failed = node.messages("acme", all.clone()).await;
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(idempotent(&node, &bob.phone, "something else", "order-17").await.0, 409);
+
+    simulator.handle().set_restricted(&bob.phone, false).unwrap();
+    let (status, sent) = idempotent(&node, &bob.phone, "hello", "order-17").await;
+    assert_eq!((status, &sent["key"]["id"]), (201, &failed[0]["key"]["id"]), "{sent}");
+    let got = async || simulator.handle().received(&bob.phone, 0).unwrap().0;
+    let first = eventually("Bob has it", async || got().await.into_iter().next()).await;
+    assert_eq!((first.text.as_deref(), &json!(first.id)), (Some("hello"), &sent["key"]["id"]));
+    told(&receiver, "send.message", |body| body["data"]["key"]["id"] == sent["key"]["id"]).await;
+    told(&receiver, "messages.update", |body| body["data"]["keyId"] == sent["key"]["id"]).await;
+
+    // From now on it is a repeat like any other.
+    let (status, again) = idempotent(&node, &bob.phone, "hello", "order-17").await;
+    assert_eq!((status, &again["key"]["id"]), (201, &sent["key"]["id"]), "{again}");
+    assert_eq!(got().await.len(), 1);
+    assert_eq!(node.messages("acme", all).await.len(), 1);
+}
+
 async fn idempotent(node: &Node, number: &str, text: &str, key: &str) -> (u16, Value) {
     let body = json!({"number": number, "text": text}).to_string().into_bytes();
     node.with_header(Method::POST, "/message/sendText/acme", ("idempotency-key", key), body).await
