@@ -24,7 +24,7 @@ pub enum JidKind {
     Broadcast,
     /// A channel.
     Newsletter,
-    /// Anything else that WhatsApp may send.
+    /// Anything else that WhatsApp has: assistants, and users of other services.
     Other,
 }
 
@@ -35,6 +35,9 @@ pub struct InvalidJid;
 
 /// Longest address, in bytes; the width of the database column.
 pub const JID_MAX: usize = 128;
+
+/// Servers of WhatsApp's protocol whose users are none of the kinds that have a name.
+const OTHER: [&str; 4] = ["bot", "interop", "msgr", "call"];
 
 /// The feed of status updates.
 pub const STATUS_BROADCAST: &str = "status@broadcast";
@@ -94,7 +97,8 @@ impl Jid {
     }
 
     /// Reads what clients put into `number` and `remoteJid`: digits with any punctuation of phone
-    /// numbers, an address with or without a device part, `@c.us`, or a bare group id.
+    /// numbers, an address with or without a device part, `@c.us`, or a bare group id. A user whose
+    /// devices somebody hosts (`@hosted`, `@hosted.lid`) is the user.
     ///
     /// # Errors
     /// [`InvalidJid`] when it is none of these.
@@ -103,19 +107,24 @@ impl Jid {
         if text.is_empty() || text.len() > JID_MAX {
             return Err(InvalidJid);
         }
-        match text.split_once('@') {
+        let jid = match text.split_once('@') {
             Some((user, server)) => Self::from_parts(user, server),
             None => Self::from_number(text),
-        }
+        };
+        jid.ok().filter(|jid| jid.0.len() <= JID_MAX).ok_or(InvalidJid)
     }
 
     fn from_parts(user: &str, server: &str) -> Result<Self, InvalidJid> {
         let user = user.split_once(':').map_or(user, |(user, _)| user);
         let digits = !user.is_empty() && user.bytes().all(|b| b.is_ascii_digit());
         let group = !user.is_empty() && user.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        let named =
+            !user.is_empty() && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
         match server {
-            "s.whatsapp.net" | "c.us" if digits => Ok(Self::phone(user)),
-            "lid" | "newsletter" if digits => Ok(Self(format!("{user}@{server}"))),
+            "s.whatsapp.net" | "c.us" | "hosted" if digits => Ok(Self::phone(user)),
+            "lid" | "hosted.lid" if digits => Ok(Self(format!("{user}@lid"))),
+            "newsletter" if digits => Ok(Self(format!("{user}@newsletter"))),
+            _ if OTHER.contains(&server) && named => Ok(Self(format!("{user}@{server}"))),
             "g.us" if group => Ok(Self(format!("{user}@g.us"))),
             "broadcast" if digits || user == "status" => Ok(Self(format!("{user}@broadcast"))),
             _ => Err(InvalidJid),
@@ -179,11 +188,49 @@ mod tests {
             ("120363000000000000", "120363000000000000@g.us"),
             ("5511999999999-1600000000", "5511999999999-1600000000@g.us"),
             ("status@broadcast", STATUS_BROADCAST),
+            ("5511999999999:99@hosted", "5511999999999@s.whatsapp.net"),
+            ("95511988887777:99@hosted.lid", "95511988887777@lid"),
+            ("867051314767696@bot", "867051314767696@bot"),
+            ("2-some.body_1@interop", "2-some.body_1@interop"),
         ] {
             assert_eq!(Jid::parse(text).map(|j| j.to_string()), Ok(jid.to_owned()), "{text}");
         }
-        for bad in ["", "12", "abc", "a@s.whatsapp.net", "1@example.com", "5511\n99999999", "@lid"] {
+        let (long, digits) = (format!("{}@c.us", "1".repeat(123)), "1".repeat(125));
+        for bad in [
+            "",
+            "12",
+            "abc",
+            "a@s.whatsapp.net",
+            "1@example.com",
+            "5511\n99999999",
+            "@lid",
+            "@bot",
+            "a b@msgr",
+            "a/../b@interop",
+            "a@hosted",
+            &long,
+            &digits,
+        ] {
             assert_eq!(Jid::parse(bad), Err(InvalidJid), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn every_address_of_the_protocol_has_a_kind() {
+        for (text, kind) in [
+            ("1@s.whatsapp.net", JidKind::Phone),
+            ("1@hosted", JidKind::Phone),
+            ("1@lid", JidKind::Lid),
+            ("1@hosted.lid", JidKind::Lid),
+            ("1-2@g.us", JidKind::Group),
+            (STATUS_BROADCAST, JidKind::Broadcast),
+            ("1@newsletter", JidKind::Newsletter),
+            ("1@bot", JidKind::Other),
+            ("1@interop", JidKind::Other),
+            ("1@msgr", JidKind::Other),
+            ("1@call", JidKind::Other),
+        ] {
+            assert_eq!(Jid::parse(text).map(|jid| jid.kind()), Ok(kind), "{text}");
         }
     }
 
@@ -205,8 +252,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsing_is_idempotent(text in ".{0,64}") {
+        fn parsing_is_idempotent_and_bounded(
+            text in prop_oneof![
+                ".{0,64}",
+                "[0-9+() .-]{0,140}",
+                "[0-9a-z._-]{0,130}(:[0-9]{1,3})?@(c\\.us|s\\.whatsapp\\.net|hosted(\\.lid)?|lid|g\\.us|broadcast|newsletter|bot|msgr|interop|call|x\\.y)",
+                "[0-9]{110,128}@(c\\.us|hosted|lid|g\\.us|bot)",
+            ],
+        ) {
             if let Ok(jid) = Jid::parse(&text) {
+                prop_assert!(jid.as_str().len() <= JID_MAX, "{} bytes", jid.as_str().len());
                 prop_assert_eq!(Jid::parse(jid.as_str()), Ok(jid));
             }
         }
