@@ -192,26 +192,11 @@ impl Journal {
         Ok(outcome)
     }
 
-    /// Queues writes behind everything that was queued before, and does not wait until they are durable.
-    pub async fn submit(&self, writes: Vec<Write>) {
-        drop(self.writer.submit(self.unit(writes)).await);
-    }
-
-    /// Records events, and returns when they are durable.
-    ///
-    /// # Errors
-    /// As [`Journal::commit`].
-    pub async fn record(&self, events: Vec<Routed>) -> Result<(), Error> {
-        if !events.is_empty() {
-            self.commit(events.into_iter().map(Write::Event).collect()).await?;
-        }
-        Ok(())
-    }
-
-    /// Hands over events that nobody needs after the process has died (typing, a QR).
+    /// Hands over events that nobody needs after the process has died (typing, a QR), and does not wait
+    /// until they are durable.
     pub async fn emit(&self, events: Vec<Routed>) {
         if !events.is_empty() {
-            self.submit(events.into_iter().map(Write::Event).collect()).await;
+            drop(self.writer.submit(self.unit(events.into_iter().map(Write::Event).collect())).await);
         }
     }
 

@@ -61,6 +61,8 @@ mod metrics;
 mod objects;
 #[path = "node/outages.rs"]
 mod outages;
+#[path = "node/outage.rs"]
+mod outage;
 #[path = "node/pairing.rs"]
 mod pairing;
 #[path = "node/passing_on.rs"]

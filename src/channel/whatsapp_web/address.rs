@@ -10,6 +10,7 @@ use whatsapp_rust::Client;
 
 use super::connection::Context;
 use crate::channel::Error;
+use crate::domain::address::JidKind;
 use crate::domain::{EventKind, Jid};
 use crate::events::Write;
 
@@ -18,9 +19,13 @@ const KNOWN_PAIRS: usize = 1024;
 /// Pairs of one transaction.
 const BATCH: usize = 200;
 
-/// An address of the library, without its device.
+/// An address of the library, without its device. What comes from one that we cannot show is left out.
 pub fn from_wire(jid: &WireJid) -> Option<Jid> {
-    Jid::parse(&jid.to_non_ad_string()).ok()
+    let shown = Jid::parse(&jid.to_non_ad_string()).ok();
+    if shown.is_none() && !jid.user.is_empty() {
+        tracing::warn!(server = jid.server.as_str(), "an address of a form that is not known is left out");
+    }
+    shown
 }
 
 /// An address for the library.
@@ -45,16 +50,18 @@ pub struct Shown {
 /// Finds the two forms of an address from what the stanza says and what the library knows.
 pub async fn shown(client: &Client, jid: &WireJid, stated: Option<&WireJid>) -> Option<Shown> {
     let plain = from_wire(jid)?;
-    if !(jid.is_pn() || jid.is_lid()) {
-        return Some(Shown { jid: plain, alt: None });
-    }
-    let stated = stated.filter(|alt| alt.is_pn() != jid.is_pn()).and_then(from_wire);
+    let other = match plain.kind() {
+        JidKind::Phone => JidKind::Lid,
+        JidKind::Lid => JidKind::Phone,
+        _ => return Some(Shown { jid: plain, alt: None }),
+    };
+    let stated = stated.and_then(from_wire).filter(|alt| alt.kind() == other);
     let alt = match stated {
         Some(alt) => Some(alt),
-        None => known(client, jid).await,
+        None => known(client, &plain).await,
     };
-    Some(match (jid.is_lid(), alt) {
-        (true, Some(phone)) => Shown { jid: phone, alt: Some(plain) },
+    Some(match (other, alt) {
+        (JidKind::Phone, Some(phone)) => Shown { jid: phone, alt: Some(plain) },
         (_, alt) => Shown { jid: plain, alt },
     })
 }
@@ -65,8 +72,9 @@ pub fn pair(lid: &str, phone: &str) -> Option<Shown> {
     Some(Shown { jid: from_wire(&jid)?, alt: Some(from_wire(&alt)?) })
 }
 
-async fn known(client: &Client, jid: &WireJid) -> Option<Jid> {
-    let entry = client.get_lid_pn_entry(jid).await.ok().flatten()?;
+async fn known(client: &Client, jid: &Jid) -> Option<Jid> {
+    let jid = to_wire(jid).ok()?;
+    let entry = client.get_lid_pn_entry(&jid).await.ok().flatten()?;
     let other = if jid.is_lid() {
         WireJid::new(&*entry.phone_number, Server::Pn)
     } else {
@@ -92,6 +100,11 @@ impl Pairs {
         known.insert(lid.clone(), pn.clone());
         true
     }
+
+    /// A pair could not be recorded.
+    fn forget(&self, lid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|known, _| known.as_str() != lid);
+    }
 }
 
 impl Context {
@@ -110,12 +123,66 @@ impl Context {
     }
 }
 
+impl Context {
+    /// What these writes were to record is news again: they have failed.
+    pub fn unlearn(&self, writes: &[Write]) {
+        for write in writes {
+            match write {
+                Write::Address { lid, .. } => self.pairs.forget(lid),
+                Write::Contact { remote_jid, push_name: Some(_), .. } => self.names.forget(remote_jid),
+                _ => {}
+            }
+        }
+    }
+}
+
 /// Remembers pairs that the library has learnt.
 pub async fn learnt(context: &Context, pairs: &[Shown]) {
     for some in pairs.chunks(BATCH) {
         let writes: Vec<Write> = some.iter().filter_map(|pair| context.learn(pair)).collect();
-        if !writes.is_empty() {
-            context.seat.journal.submit(writes).await;
+        context.note(writes).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jid(text: &str) -> Jid {
+        Jid::parse(text).unwrap()
+    }
+
+    #[test]
+    fn every_server_of_the_library_has_an_address_of_ours() {
+        for server in [
+            Server::Pn,
+            Server::Lid,
+            Server::Group,
+            Server::Broadcast,
+            Server::Newsletter,
+            Server::Hosted,
+            Server::HostedLid,
+            Server::Messenger,
+            Server::Interop,
+            Server::Bot,
+            Server::Legacy,
+            Server::Call,
+        ] {
+            let wire = WireJid::new("5511999999999", server);
+            let shown = from_wire(&wire).unwrap_or_else(|| panic!("{wire}"));
+            assert!(to_wire(&shown).is_ok(), "{shown}");
         }
+        assert_eq!(from_wire(&WireJid::new("1", Server::Hosted)), Some(jid("1@s.whatsapp.net")));
+        assert_eq!(from_wire(&WireJid::new("1", Server::HostedLid)), Some(jid("1@lid")));
+    }
+
+    #[test]
+    fn a_pair_that_could_not_be_recorded_is_news_again() {
+        let (pairs, pn, lid) = (Pairs::default(), jid("1@s.whatsapp.net"), jid("2@lid"));
+        assert_eq!([pairs.is_news(&pn, &lid), pairs.is_news(&pn, &lid)], [true, false]);
+        pairs.forget("3@lid");
+        assert!(!pairs.is_news(&pn, &lid), "another one failed");
+        pairs.forget(lid.as_str());
+        assert!(pairs.is_news(&pn, &lid));
     }
 }

@@ -13,6 +13,7 @@ use super::address;
 use super::connection::{Connection, Context};
 use crate::channel::{Calls, Error};
 use crate::domain::{EventKind, Jid};
+use crate::events::Write;
 
 /// Calls that are remembered. They ring for a minute or so.
 const REMEMBERED: usize = 64;
@@ -119,9 +120,7 @@ pub async fn incoming(context: &Context, client: &Arc<Client>, call: &IncomingCa
     if let CallAction::Offer { group_jid: Some(group), .. } = &call.action {
         data["groupJid"] = json!(address::from_wire(group));
     }
-    if let Err(error) = journal.record(journal.event(EventKind::Call, &data)).await {
-        tracing::warn!(instance = %context.seat.name, %error, "a call could not be recorded");
-    }
+    context.note(journal.event(EventKind::Call, &data).into_iter().map(Write::Event).collect()).await;
     let settings = context.seat.settings.borrow().clone();
     if status == "offer" && settings.reject_call {
         reject(context, client, call, &from.jid, &settings.msg_call).await;

@@ -65,7 +65,7 @@ pub async fn apply(context: &Context, client: &Client, event: &Event) {
     if let Some(chat) = address::shown(client, chat, None).await {
         let mut writes: Vec<Write> = context.learn(&chat).into_iter().collect();
         writes.push(chat_state(context, &chat, state));
-        context.seat.journal.submit(writes).await;
+        context.note(writes).await;
     }
 }
 
@@ -104,8 +104,7 @@ fn shown(chat: &Jid, state: ChatState, context: &Context) -> Value {
 async fn delete(context: &Context, client: &Client, chat: &WireJid) {
     let Some(chat) = address::shown(client, chat, None).await else { return };
     let events = context.seat.journal.event(EventKind::ChatsDelete, &json!([chat.jid]));
-    let write = Write::ChatRemoved { remote_jid: chat.jid.to_string(), events };
-    context.seat.journal.submit(vec![write]).await;
+    context.note(vec![Write::ChatRemoved { remote_jid: chat.jid.to_string(), events }]).await;
 }
 
 async fn label(context: &Context, update: &LabelEditUpdate) {
@@ -118,15 +117,12 @@ async fn label(context: &Context, update: &LabelEditUpdate) {
     let edited =
         Edited { id: &label_id, name: &name, color, predefined_id: predefined_id.as_deref(), deleted };
     let events = context.seat.journal.event(EventKind::LabelsEdit, &edited.of(&context.seat.name));
-    context
-        .seat
-        .journal
-        .submit(vec![if deleted {
-            Write::LabelRemoved { label_id, events }
-        } else {
-            Write::Label { label_id, name, color, predefined_id, events }
-        }])
-        .await;
+    let write = if deleted {
+        Write::LabelRemoved { label_id, events }
+    } else {
+        Write::Label { label_id, name, color, predefined_id, events }
+    };
+    context.note(vec![write]).await;
 }
 
 async fn association(context: &Context, client: &Client, update: &LabelAssociationUpdate) {
@@ -135,7 +131,7 @@ async fn association(context: &Context, client: &Client, update: &LabelAssociati
     let data = domain::label::associated(&context.seat.name, &update.label_id, &chat.jid, labeled);
     let events = context.seat.journal.event(EventKind::LabelsAssociation, &data);
     let (label_id, remote_jid) = (update.label_id.clone(), chat.jid.to_string());
-    context.seat.journal.submit(vec![Write::LabelChat { label_id, remote_jid, labeled, events }]).await;
+    context.note(vec![Write::LabelChat { label_id, remote_jid, labeled, events }]).await;
 }
 
 /// Looks up where a picture is now, keeps the address with the contact and tells it.
@@ -163,5 +159,5 @@ pub async fn picture(context: &Context, client: &Client, changed: &Picture) {
         profile_pic_url: url,
         events: journal.event(EventKind::ContactsUpdate, &data),
     };
-    journal.submit(vec![write]).await;
+    context.note(vec![write]).await;
 }

@@ -17,6 +17,7 @@ use super::barrier::Barrier;
 use super::calls::Ringing;
 use super::groups::Known;
 use super::intake::Intake;
+use super::record::Records;
 use super::transport::{Sockets, Trouble};
 use crate::channel::{
     Calls, Catalogue, Channel, Chats, End, Error, Files, Groups, Labels, LowLevel, Messages, Numbers,
@@ -29,6 +30,8 @@ use crate::session::{Batch, Owner, Store};
 
 /// How long a graceful end may take: what is under way is flushed.
 const STOP: Duration = Duration::from_secs(10);
+/// How long reports of a connection that is over may take to be on record.
+const RECORD: Duration = Duration::from_secs(2);
 /// How long WhatsApp may take to answer a request: less than callers of the API usually wait.
 const ANSWER: Duration = Duration::from_secs(20);
 /// Names that are remembered as recorded.
@@ -43,6 +46,7 @@ pub struct Context {
     pub groups: Known,
     pub barrier: Arc<Barrier>,
     pub intake: Intake,
+    pub records: Records,
     /// Fetches what tenants name by URL.
     pub http: net::Client,
     pub previews: Previews,
@@ -78,12 +82,17 @@ impl Names {
         known.insert(jid.clone(), name.to_owned());
         true
     }
+
+    /// The name of a contact could not be recorded.
+    pub fn forget(&self, jid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|known, _| known.as_str() != jid);
+    }
 }
 
 impl Context {
     pub fn new(
         seat: Seat,
-        intake: Intake,
+        (intake, records): (Intake, Records),
         (http, previews, files): (net::Client, Previews, media::Handle),
         histories: Arc<Semaphore>,
     ) -> Self {
@@ -96,6 +105,7 @@ impl Context {
             groups: Known::default(),
             barrier: Arc::default(),
             intake,
+            records,
             http,
             previews,
             ringing: Ringing::default(),
@@ -249,6 +259,8 @@ impl Channel for Connection {
             tracing::warn!(instance = %self.context.seat.name, "a socket was not closed in time");
         }
         self.context.over.cancel();
+        // The next one may be another node's, and then nothing is written here any more.
+        let _ = tokio::time::timeout(RECORD, self.context.records.settled()).await;
         end.unwrap_or_else(|| {
             let opened = self.context.opened.load(Ordering::SeqCst);
             let why = if opened { "the connection was lost" } else { "no connection could be made" };

@@ -16,6 +16,7 @@ use super::history;
 use super::hook::Hook;
 use super::http_client::WhatsAppHttp;
 use super::intake::{self, Bus, Ends, Intake, Item};
+use super::record::{self, Records};
 use super::runtime::MainRuntime;
 use super::transport::{self, Spawner};
 use super::version::Versions;
@@ -110,11 +111,12 @@ impl channel::Factory for Factory {
         let owner = Owner { instance: seat.instance, fence: seat.fence };
         let full_sync = seat.settings.borrow().sync_full_history;
         let (intake, Ends { items, pictures, histories }) = Intake::new();
+        let (records, waiting) = Records::new();
         let turns = Arc::clone(&self.histories);
         let files = self.files.of_account(proxy.clone());
         let files = files.map_err(|error| Error::Protocol(error.to_string()))?;
         let outside = (http.clone(), previews, files);
-        let context = Arc::new(Context::new(seat, intake, outside, turns));
+        let context = Arc::new(Context::new(seat, (intake, records), outside, turns));
         let http = WhatsAppHttp::new(http, self.main.clone());
         let fenced: Weak<Context> = Arc::downgrade(&context);
         let learning = Weak::clone(&fenced);
@@ -152,6 +154,7 @@ impl channel::Factory for Factory {
             .with_event_handler(Bus(Arc::clone(&context)));
         let bot = builder.build().await.map_err(|error| Error::Unavailable(error.into()))?;
         (self.spawn)(Box::pin(intake::drain(Arc::clone(&context), items)));
+        (self.spawn)(Box::pin(record::run(Arc::clone(&context), waiting)));
         (self.spawn)(Box::pin(intake::drain_pictures(Arc::clone(&context), pictures)));
         (self.spawn)(Box::pin(history::drain(Arc::clone(&context), histories)));
         Ok(Arc::new(Connection::new(context, bot, Arc::clone(&self.store))))

@@ -17,7 +17,7 @@ use crate::telemetry::metrics::INBOUND_MESSAGES;
 use crate::telemetry::tally::Count;
 
 /// First wait for a database that is away; each next one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Longest wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -49,22 +49,21 @@ impl InboundDurabilityHook for Hook {
 }
 
 /// Records what WhatsApp will not tell again on this connection: waits for a database that is away for
-/// as long as the connection lasts.
+/// as long as the connection lasts. What it was to teach is not known when it fails.
 ///
 /// # Errors
 /// Those of the journal; [`events::Error::Unavailable`] only when the connection is over.
 pub(super) async fn commit(context: &Context, writes: Vec<Write>) -> Result<(), events::Error> {
     let mut pause = FIRST_PAUSE;
     loop {
-        match context.seat.journal.commit(writes.clone()).await {
-            Err(events::Error::Unavailable(error)) => {
-                if context.over.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                    return Err(events::Error::Unavailable(error));
-                }
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            committed => return committed.map(drop),
+        let committed = context.seat.journal.commit(writes.clone()).await;
+        if matches!(committed, Err(events::Error::Unavailable(_)))
+            && context.over.run_until_cancelled(tokio::time::sleep(pause)).await.is_some()
+        {
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            continue;
         }
+        return committed.map(drop).inspect_err(|_| context.unlearn(&writes));
     }
 }
 

@@ -29,6 +29,7 @@ mod presence;
 mod privacy;
 mod profile;
 mod receipts;
+mod record;
 pub mod runtime;
 mod subscriber;
 pub mod transport;

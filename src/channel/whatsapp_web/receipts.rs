@@ -28,9 +28,7 @@ pub async fn receipt(context: &Context, client: &Client, receipt: &Receipt) {
         ReceiptType::ReadSelf => vec![read_elsewhere(context, &chat)],
         _ => Vec::new(),
     };
-    if !writes.is_empty() {
-        context.seat.journal.submit(writes).await;
-    }
+    context.note(writes).await;
 }
 
 async fn moved(

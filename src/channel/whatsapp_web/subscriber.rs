@@ -9,6 +9,7 @@ use whatsapp_rust::Client;
 
 use super::address::from_wire;
 use super::connection::Context;
+use super::hook;
 use super::intake::{Item, Picture};
 use crate::channel::{End, Signal};
 use crate::domain::{EventKind as Told, Jid};
@@ -111,7 +112,10 @@ pub async fn later(context: &Arc<Context>, client: &Arc<Client>, event: &Event) 
     match event {
         Event::PairingQrCode(qr) => context.signal(Signal::Qr(qr.code.clone())).await,
         Event::PairSuccess(pair) => {
-            context.seat.journal.submit(vec![Write::ForgetGroups]).await;
+            // Before any group of this account is on record.
+            if let Err(error) = hook::commit(context, vec![Write::ForgetGroups]).await {
+                tracing::warn!(instance = %context.seat.name, %error, "groups of an earlier account stay on record");
+            }
             if let Some(jid) = from_wire(&pair.id) {
                 context.signal(Signal::Paired { jid, lid: from_wire(&pair.lid) }).await;
             }
@@ -174,7 +178,7 @@ async fn saved_contact(context: &Context, jid: &Jid, name: Option<String>) {
         on_new: journal.event(Told::ContactsUpsert, &data),
         on_change: journal.event(Told::ContactsUpdate, &data),
     };
-    journal.submit(vec![write]).await;
+    context.note(vec![write]).await;
 }
 
 /// An acknowledgement that nobody waits for any more: the message left after all.
@@ -186,5 +190,5 @@ pub async fn late_ack(context: &Context, id: &str) {
         status: crate::domain::MessageStatus::ServerAck,
         events: EventsFor::None,
     };
-    context.seat.journal.submit(vec![write]).await;
+    context.note(vec![write]).await;
 }
