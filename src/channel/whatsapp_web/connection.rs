@@ -25,7 +25,6 @@ use crate::channel::{
 };
 use crate::domain::Jid;
 use crate::media::{self, Previews};
-use crate::net;
 use crate::session::{Batch, Owner, Store};
 
 /// How long a graceful end may take: what is under way is flushed.
@@ -47,8 +46,6 @@ pub struct Context {
     pub barrier: Arc<Barrier>,
     pub intake: Intake,
     pub records: Records,
-    /// Fetches what tenants name by URL.
-    pub http: net::Client,
     pub previews: Previews,
     pub ringing: Ringing,
     /// Lets few instances of the node record their histories at the same time.
@@ -93,7 +90,7 @@ impl Context {
     pub fn new(
         seat: Seat,
         (intake, records): (Intake, Records),
-        (http, previews, files): (net::Client, Previews, media::Handle),
+        (previews, files): (Previews, media::Handle),
         histories: Arc<Semaphore>,
     ) -> Self {
         Self {
@@ -106,7 +103,6 @@ impl Context {
             barrier: Arc::default(),
             intake,
             records,
-            http,
             previews,
             ringing: Ringing::default(),
             histories,

@@ -115,7 +115,7 @@ impl channel::Factory for Factory {
         let turns = Arc::clone(&self.histories);
         let files = self.files.of_account(proxy.clone());
         let files = files.map_err(|error| Error::Protocol(error.to_string()))?;
-        let outside = (http.clone(), previews, files);
+        let outside = (previews, files);
         let context = Arc::new(Context::new(seat, (intake, records), outside, turns));
         let http = WhatsAppHttp::new(http, self.main.clone());
         let fenced: Weak<Context> = Arc::downgrade(&context);

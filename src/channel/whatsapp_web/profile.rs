@@ -73,7 +73,7 @@ impl Profiles for Connection {
 
     async fn set_picture(&self, image: &str) -> Result<(), Error> {
         let client = self.client()?;
-        let jpeg = picture::jpeg(&self.context.http, "picture", image).await?;
+        let jpeg = picture::jpeg(&self.context.files, "picture", image).await?;
         self.answer(client.profile().set_profile_picture(jpeg)).await.map(drop)
     }
 

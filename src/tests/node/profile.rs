@@ -119,7 +119,9 @@ async fn the_own_profile_is_changed() {
     assert_eq!(seen().await["status"]["status"], "At work");
 
     let mut known = Value::Null;
-    for picture in [PNG.to_owned(), format!("data:image/png;base64,{PNG}"), image_host().await] {
+    let url_safe = PNG.replace('+', "-").replace('/', "_");
+    assert_ne!(url_safe, PNG);
+    for picture in [PNG.to_owned(), url_safe, format!("data:image/png;base64,{PNG}"), image_host().await] {
         let set = node.post("/chat/updateProfilePicture/other", json!({"picture": picture})).await;
         assert_eq!(set, success);
         let now = seen().await["picture"].clone();
@@ -177,4 +179,14 @@ async fn privacy_settings_are_read_and_changed() {
     assert_eq!(status, 400);
     assert_eq!(answer["response"]["message"][0].as_array().unwrap().len(), 6, "{answer}");
     assert_eq!(node.get("/chat/fetchPrivacySettings/other").await["last"], "all");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_fetched_where_files_are_and_nowhere_else() {
+    let simulator = simulator().await;
+    let node = Node::start_with(&simulator, &[("WAGGLE_EGRESS_ALLOW", "")]).await;
+    node.pair("acme", &simulator, None).await;
+    let body = json!({"picture": image_host().await});
+    let (status, answer) = node.call(Method::POST, "/chat/updateProfilePicture/acme", body).await;
+    assert!(status == 400 && answer.to_string().contains("picture"), "{status} {answer}");
 }

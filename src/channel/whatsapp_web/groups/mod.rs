@@ -153,7 +153,7 @@ impl Groups for Connection {
     async fn set_picture(&self, group: &Jid, image: &str) -> Result<(), Error> {
         let (client, wire) = (self.client()?, to_wire(group)?);
         self.group(group).await?;
-        let jpeg = super::picture::jpeg(&self.context.http, "image", image).await?;
+        let jpeg = super::picture::jpeg(&self.context.files, "image", image).await?;
         self.ask(About::Group, client.groups().set_profile_picture(wire, jpeg)).await.map(drop)
     }
 
