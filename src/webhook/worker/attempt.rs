@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::Outside;
 use super::key::{Job, Key, Origin};
 use super::origins::Health;
+use super::turns::{Turn, Turns, Waited};
 use crate::db::{Clock, Failure, OutboxRow};
 use crate::webhook::endpoints::{Endpoint, Endpoints};
 use crate::webhook::metrics::{self, Outcome};
@@ -29,8 +29,7 @@ pub(super) struct Sender {
     /// Milliseconds.
     pub(super) retention: i64,
     attach: Option<Arc<dyn Attach>>,
-    /// Files that are in memory at once.
-    attached: Semaphore,
+    turns: Turns,
 }
 
 /// How an attempt ended.
@@ -58,14 +57,11 @@ pub(super) enum Verdict {
     },
 }
 
-/// How long to wait when the endpoint is not known now, in milliseconds.
+/// It is not the turn of its file.
+struct Later;
+
+/// How long to wait when the endpoint is not known now, or files of others are in memory; in milliseconds.
 const PAUSE: i64 = 1_000;
-
-/// Files that are in memory at once, each on its way to an endpoint.
-const ATTACHED: usize = 8;
-
-/// How long a delivery waits for the files of others.
-const TURN: Duration = Duration::from_secs(10);
 
 /// Longest error text on record, in characters.
 const TEXT: usize = 200;
@@ -82,7 +78,7 @@ impl Sender {
             timeout: options.timeout,
             retention: i64::try_from(options.retention.as_millis()).unwrap_or(i64::MAX),
             attach: options.attach.clone(),
-            attached: Semaphore::new(ATTACHED),
+            turns: Turns::new(),
         }
     }
 
@@ -116,22 +112,29 @@ impl Sender {
         (self.clock)().saturating_sub(row.event.time) > self.retention
     }
 
-    /// The event with its file, for an endpoint that wants it. Nobody waits long for the files of
-    /// others: then the event goes without.
-    async fn with_file(
-        &self,
-        row: &OutboxRow,
-        endpoint: &Endpoint,
-    ) -> Option<(SemaphorePermit<'_>, OutboxRow)> {
-        let attach = self.attach.as_deref().filter(|_| attach::is_wanted(row, endpoint))?;
-        let turn = timeout(TURN, self.attached.acquire()).await.ok()?.ok()?;
-        let with_file = attach::attached(row, attach).await?;
-        Some((turn, with_file))
+    /// The event with its file, for an endpoint that wants it; without when the file cannot be had.
+    ///
+    /// # Errors
+    /// [`Later`] when files of others are in memory: it is put off, but not for ever.
+    async fn with_file(&self, job: &Job, endpoint: &Endpoint) -> Result<Option<(Turn, OutboxRow)>, Later> {
+        let attach = self.attach.as_deref().filter(|_| attach::is_wanted(&job.row, endpoint));
+        let Some(attach) = attach else { return Ok(None) };
+        match self.turns.wait(job.key, job.row.event.id).await {
+            Waited::Turn(turn) => Ok(attach::attached(&job.row, attach).await.map(|row| (turn, row))),
+            Waited::Later => Err(Later),
+            Waited::Never => {
+                tracing::warn!(instance = %job.key.instance, "an event goes without its file, because too many wait");
+                Ok(None)
+            }
+        }
     }
 
     async fn send(&self, job: &Job, endpoint: &Endpoint, origin: &str) -> (Verdict, Health) {
         // The turn is held until the answer is there: so long the file is in memory.
-        let (_turn, with_file) = self.with_file(&job.row, endpoint).await.unzip();
+        let Ok(with_file) = self.with_file(job, endpoint).await else {
+            return (Verdict::Later { delay: PAUSE }, Health::Unknown);
+        };
+        let (_turn, with_file) = with_file.unzip();
         let row = with_file.as_ref().unwrap_or(&job.row);
         let request = match self.letterhead.request(row, endpoint, (self.clock)()) {
             Ok(request) => request,

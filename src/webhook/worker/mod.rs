@@ -19,6 +19,7 @@ mod scan;
 mod service;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod write;
 
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use crate::webhook::{
 };
 
 #[derive(Default)]
-struct Memory {
+pub(super) struct Memory {
     rows: Mutex<BTreeMap<i64, OutboxRow>>,
     buried: Mutex<HashMap<i64, Failure>>,
     deletes: AtomicUsize,

@@ -1,0 +1,111 @@
+//! Attempts that carry the files of messages.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::super::Outside;
+use super::super::attempt::{Sender, Verdict};
+use super::super::key::{Feed, Job, Key};
+use super::running::Memory;
+use super::world::{instance, row};
+use crate::domain::{Event, InstanceId};
+use crate::webhook::endpoints::Endpoints;
+use crate::webhook::{Attach, Directory, Endpoint, Options, Post, PostError, Request, Response, Unavailable};
+
+/// The endpoint of this instance takes its time.
+const SLOW: u8 = 0;
+const TIME: Duration = Duration::from_secs(29);
+
+struct Names;
+
+#[async_trait]
+impl Directory for Names {
+    async fn endpoint(&self, instance: InstanceId, _: &'static str) -> Result<Option<Endpoint>, Unavailable> {
+        let url = format!("https://{instance}.example");
+        Ok(Some(Endpoint { url, base64: true, ..Endpoint::default() }))
+    }
+}
+
+struct Files;
+
+#[async_trait]
+impl Attach for Files {
+    async fn base64(&self, _: InstanceId, _: &str, _: &str) -> Option<String> {
+        Some("QUJD".to_owned())
+    }
+}
+
+/// The files that came, by the id of their message.
+#[derive(Default)]
+struct Receivers(Mutex<BTreeMap<i64, Value>>);
+
+#[async_trait]
+impl Post for Receivers {
+    async fn post(&self, request: Request) -> Result<Response, PostError> {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let id = body["data"]["key"]["id"].as_str().unwrap().parse().unwrap();
+        self.0.lock().unwrap().insert(id, body["data"]["message"]["base64"].clone());
+        if request.url.host_str() == Some(&format!("{}.example", instance(SLOW))) {
+            tokio::time::sleep(TIME).await;
+        }
+        Ok(Response { status: 200, retry_after: None })
+    }
+}
+
+fn job(id: i64, number: u8) -> Job {
+    let row = row(id, number, u8::try_from(id).unwrap());
+    let data = json!({
+        "key": {"id": id.to_string(), "remoteJid": "1@s.whatsapp.net", "fromMe": false},
+        "message": {"imageMessage": {"mediaKey": "QQ=="}},
+    });
+    let event = Event { data: to_raw_value(&data).unwrap(), chat: row.event.chat.clone(), ..*row.event };
+    let key = Key { instance: instance(number), feed: Feed::Own };
+    Job { key, origin: "".into(), row: crate::db::OutboxRow { event: Arc::new(event), ..row } }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_endpoint_takes_no_files_from_the_others_nor_from_itself() {
+    let receivers = Arc::new(Receivers::default());
+    let outside = Outside {
+        post: Arc::<Receivers>::clone(&receivers),
+        directory: Arc::new(Names),
+        table: Arc::new(Memory::default()),
+        clock: Arc::new(|| 0),
+        random: Arc::new(|| 0.5),
+    };
+    let options = Options { attach: Some(Arc::new(Files)), ..Options::default() };
+    let sender = Sender::new(&options, Endpoints::new(Arc::new(Names), Duration::from_secs(60)), &outside);
+    let delivered = async |mut job: Job| {
+        loop {
+            let attempted = sender.attempt(job).await;
+            match attempted.verdict {
+                Verdict::Delivered => return,
+                Verdict::Later { delay } => {
+                    assert_eq!(attempted.job.row.attempt, 0, "nothing was tried");
+                    tokio::time::sleep(Duration::from_millis(delay.try_into().unwrap())).await;
+                    job = attempted.job;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    let slow = join_all((1..=8).map(|id| delivered(job(id, SLOW))));
+    let others = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let began = Instant::now();
+        join_all((11..=14).map(|id| delivered(job(id, u8::try_from(id).unwrap())))).await;
+        began.elapsed()
+    };
+    let (_, waited) = tokio::join!(slow, others);
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    let files = receivers.0.lock().unwrap();
+    assert_eq!(files.len(), 12);
+    assert!(files.values().all(|file| file == "QUJD"), "{files:?}");
+}
