@@ -395,6 +395,16 @@ class NginxTest(unittest.TestCase):
         self.assertEqual(self.nginx.ask("POST", "/instance/create", b"{}")[0], 502)
         self.assertEqual(len(self.a.requests + self.b.requests), 1)
 
+    def test_nor_is_the_get_that_joins_a_group(self):
+        self.cluster.owners = {"acme": self.a.url}
+        self.a.hang_up = self.b.hang_up = True
+        for path in ("/group/acceptInviteCode/acme?inviteCode=x", "/Group/AcceptInviteCode/acme"):
+            status, text = self.nginx.ask("GET", path)
+            self.assertEqual((status, "may or may not" in text), (502, True), path)
+        self.assertEqual((len(self.a.requests), self.b.requests), (2, []))
+        self.assertEqual(self.nginx.ask("GET", "/group/acceptInviteCode/unknown")[0], 502)
+        self.assertEqual(len(self.a.requests + self.b.requests), 3)
+
     def test_a_read_is_asked_again(self):
         self.cluster.owners = {"acme": self.a.url}
         self.a.hang_up = True

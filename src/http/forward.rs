@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::extract::{Query, presented};
+use super::routes::{Once, TABLE};
 use super::s3::Link;
 use super::{Error, State, path};
 use crate::auth;
@@ -39,6 +40,8 @@ const PIECES: usize = 8;
 
 /// Says in a 503 that the instance is not on this node, and that nothing was done.
 static MOVED: HeaderName = HeaderName::from_static("x-waggle-moved");
+/// With it, a send is made once.
+const KEY: &str = "idempotency-key";
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Links to files: whoever has one may have the file, whatever key comes along.
@@ -285,7 +288,7 @@ async fn pass(
         let again = match &sent {
             Ok(answer) => answer.status.as_u16() == 503 && answer.headers.contains_key(MOVED.as_str()),
             Err(Undelivered::Unseen(_)) => true,
-            Err(Undelivered::Unknown(_)) => is_repeatable(request),
+            Err(Undelivered::Unknown(_)) => is_repeatable(template, request),
         };
         if !again || Instant::now() >= deadline {
             return answered(sent.map_err(|error| undelivered(&error))?).await.map(Some);
@@ -308,8 +311,13 @@ async fn pass(
 }
 
 /// Whether doing it twice is doing it once.
-fn is_repeatable(request: &ServiceRequest) -> bool {
-    request.method().is_safe() || request.headers().contains_key("idempotency-key")
+fn is_repeatable(template: &str, request: &ServiceRequest) -> bool {
+    let once = TABLE.iter().find(|route| route.path == template).map(|route| route.once);
+    match once {
+        Some(Once::Reading) => request.method().is_safe(),
+        Some(Once::Keyed) => request.method().is_safe() || request.headers().contains_key(KEY),
+        Some(Once::Never) | None => false,
+    }
 }
 
 fn undelivered(error: &Undelivered) -> Error {
@@ -371,5 +379,42 @@ async fn answered(answer: Answer) -> Result<HttpResponse, Error> {
                 answer.chunk().await.map_err(std::io::Error::other)?.map(|piece| (piece, answer)),
             )
         }))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_done_once_is_repeated() {
+        for (method, template, with_key, repeatable) in [
+            ("POST", "/message/sendText/{instance}", true, true),
+            ("POST", "/message/sendText/{instance}", false, false),
+            ("POST", "/message/forward/{instance}", true, true),
+            ("POST", "/group/create/{instance}", true, false),
+            ("DELETE", "/message/delete/{instance}", true, false),
+            ("POST", "/chat/findMessages/{instance}", true, false),
+            ("GET", "/group/findGroupInfos/{instance}", false, true),
+            ("HEAD", "/instance/connectionState/{instance}", false, true),
+            ("GET", "/group/acceptInviteCode/{instance}", true, false),
+            ("GET", "/unknown/{instance}", true, false),
+        ] {
+            let request = TestRequest::default().method(method.parse().unwrap());
+            let request = if with_key { request.insert_header((KEY, "once")) } else { request };
+            let answer = is_repeatable(template, &request.to_srv_request());
+            assert_eq!(answer, repeatable, "{method} {template}, key: {with_key}");
+        }
+    }
+
+    /// Every route under `/message/` that takes a key of the caller is marked so.
+    #[test]
+    fn every_send_is_made_once() {
+        for route in TABLE.iter().filter(|route| route.path.starts_with("/message/")) {
+            let keyed = !route.path.starts_with("/message/delete/");
+            assert_eq!(route.once == Once::Keyed, keyed, "{}", route.path);
+        }
     }
 }

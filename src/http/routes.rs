@@ -47,6 +47,17 @@ pub enum Wants {
     Link,
 }
 
+/// What makes a second request for the same do nothing more than the first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Once {
+    /// A method that only reads.
+    Reading,
+    /// That, or the header `Idempotency-Key`.
+    Keyed,
+    /// Nothing: its `GET` acts too.
+    Never,
+}
+
 /// The schema of a body, and those that it refers to, each with its name; the body is the first.
 pub type BodySchema = fn() -> Vec<(String, RefOr<Schema>)>;
 
@@ -70,6 +81,8 @@ pub struct Route {
     pub needs: &'static [&'static str],
     /// The field in whose place a form may have the part `file`, when the route takes forms.
     pub file: Option<&'static str>,
+    /// What makes a second request for the same do nothing more than the first.
+    pub once: Once,
     pub(super) handler: fn() -> actix_web::Route,
 }
 
@@ -81,6 +94,11 @@ impl Route {
 
     const fn found(mut self) -> Self {
         self.success = 302;
+        self
+    }
+
+    const fn once(mut self, once: Once) -> Self {
+        self.once = once;
         self
     }
 
@@ -116,7 +134,19 @@ const fn row(
     handler: fn() -> actix_web::Route,
 ) -> Route {
     let success = if matches!(verbs, [Get, ..]) { 200 } else { 201 };
-    Route { name, verbs, path, wants, success, body: None, beside: None, needs: &[], file: None, handler }
+    Route {
+        name,
+        verbs,
+        path,
+        wants,
+        success,
+        body: None,
+        beside: None,
+        needs: &[],
+        file: None,
+        once: Once::Reading,
+        handler,
+    }
 }
 
 macro_rules! to {
@@ -129,20 +159,20 @@ use Wants::{Any, Global, Instance, Link, Node, Nothing, Operator};
 #[rustfmt::skip]
 pub static TABLE: &[Route] = &[
     row(("connection state", &[Get], "/instance/connectionState/{instance}", Instance), to!(instance::state::handle)),
-    row(("send text", &[Post], "/message/sendText/{instance}", Instance), to!(message::text::handle)).with(body::<message::text::SendText>).beside(body::<message::Common>),
-    row(("send location", &[Post], "/message/sendLocation/{instance}", Instance), to!(message::location::handle)).with(body::<message::location::SendLocation>).beside(body::<message::Common>),
-    row(("send contact", &[Post], "/message/sendContact/{instance}", Instance), to!(message::contact::handle)).with(body::<message::contact::SendContact>).beside(body::<message::Common>),
-    row(("send reaction", &[Post], "/message/sendReaction/{instance}", Instance), to!(message::reaction::handle)).with(body::<message::reaction::SendReaction>),
-    row(("send poll", &[Post], "/message/sendPoll/{instance}", Instance), to!(message::poll::handle)).with(body::<message::poll::SendPoll>).beside(body::<message::Common>),
-    row(("send list", &[Post], "/message/sendList/{instance}", Instance), to!(message::list::handle)).with(body::<message::list::SendList>).beside(body::<message::Common>),
-    row(("send buttons", &[Post], "/message/sendButtons/{instance}", Instance), to!(message::buttons::handle)).with(body::<message::buttons::SendButtons>).beside(body::<message::Common>),
-    row(("send template", &[Post], "/message/sendTemplate/{instance}", Instance), to!(message::template::handle)).with(body::<message::template::SendTemplate>).beside(body::<message::Common>),
-    row(("forward message", &[Post], "/message/forward/{instance}", Instance), to!(message::forward::handle)).with(body::<message::forward::Forward>).beside(body::<message::Common>),
-    row(("send media", &[Post], "/message/sendMedia/{instance}", Instance), to!(message::media::handle)).with(body::<message::media::SendMedia>).beside(body::<message::Common>).file("media"),
-    row(("send audio", &[Post], "/message/sendWhatsAppAudio/{instance}", Instance), to!(message::audio::handle)).with(body::<message::audio::SendAudio>).beside(body::<message::Common>).file("audio"),
-    row(("send round video", &[Post], "/message/sendPtv/{instance}", Instance), to!(message::ptv::handle)).with(body::<message::ptv::SendPtv>).beside(body::<message::Common>).file("video"),
-    row(("send sticker", &[Post], "/message/sendSticker/{instance}", Instance), to!(message::sticker::handle)).with(body::<message::sticker::SendSticker>).beside(body::<message::Common>).file("sticker"),
-    row(("send status", &[Post], "/message/sendStatus/{instance}", Instance), to!(message::status::handle)).with(body::<message::status::SendStatus>).file("content"),
+    row(("send text", &[Post], "/message/sendText/{instance}", Instance), to!(message::text::handle)).with(body::<message::text::SendText>).beside(body::<message::Common>).once(Once::Keyed),
+    row(("send location", &[Post], "/message/sendLocation/{instance}", Instance), to!(message::location::handle)).with(body::<message::location::SendLocation>).beside(body::<message::Common>).once(Once::Keyed),
+    row(("send contact", &[Post], "/message/sendContact/{instance}", Instance), to!(message::contact::handle)).with(body::<message::contact::SendContact>).beside(body::<message::Common>).once(Once::Keyed),
+    row(("send reaction", &[Post], "/message/sendReaction/{instance}", Instance), to!(message::reaction::handle)).with(body::<message::reaction::SendReaction>).once(Once::Keyed),
+    row(("send poll", &[Post], "/message/sendPoll/{instance}", Instance), to!(message::poll::handle)).with(body::<message::poll::SendPoll>).beside(body::<message::Common>).once(Once::Keyed),
+    row(("send list", &[Post], "/message/sendList/{instance}", Instance), to!(message::list::handle)).with(body::<message::list::SendList>).beside(body::<message::Common>).once(Once::Keyed),
+    row(("send buttons", &[Post], "/message/sendButtons/{instance}", Instance), to!(message::buttons::handle)).with(body::<message::buttons::SendButtons>).beside(body::<message::Common>).once(Once::Keyed),
+    row(("send template", &[Post], "/message/sendTemplate/{instance}", Instance), to!(message::template::handle)).with(body::<message::template::SendTemplate>).beside(body::<message::Common>).once(Once::Keyed),
+    row(("forward message", &[Post], "/message/forward/{instance}", Instance), to!(message::forward::handle)).with(body::<message::forward::Forward>).beside(body::<message::Common>).once(Once::Keyed),
+    row(("send media", &[Post], "/message/sendMedia/{instance}", Instance), to!(message::media::handle)).with(body::<message::media::SendMedia>).beside(body::<message::Common>).file("media").once(Once::Keyed),
+    row(("send audio", &[Post], "/message/sendWhatsAppAudio/{instance}", Instance), to!(message::audio::handle)).with(body::<message::audio::SendAudio>).beside(body::<message::Common>).file("audio").once(Once::Keyed),
+    row(("send round video", &[Post], "/message/sendPtv/{instance}", Instance), to!(message::ptv::handle)).with(body::<message::ptv::SendPtv>).beside(body::<message::Common>).file("video").once(Once::Keyed),
+    row(("send sticker", &[Post], "/message/sendSticker/{instance}", Instance), to!(message::sticker::handle)).with(body::<message::sticker::SendSticker>).beside(body::<message::Common>).file("sticker").once(Once::Keyed),
+    row(("send status", &[Post], "/message/sendStatus/{instance}", Instance), to!(message::status::handle)).with(body::<message::status::SendStatus>).file("content").once(Once::Keyed),
     row(("connect", &[Get, Post], "/instance/connect/{instance}", Instance), to!(instance::connect::handle)).with(body::<instance::connect::Connect>),
     row(("fetch instances", &[Get], "/instance/fetchInstances", Any), to!(instance::fetch::handle)),
     row(("create instance", &[Post], "/instance/create", Global), to!(instance::create::handle)).with(body::<instance::create::Create>),
@@ -195,7 +225,7 @@ pub static TABLE: &[Route] = &[
     row(("find group participants", &[Get], "/group/participants/{instance}", Instance), to!(group::info::participants)).needs(&["groupJid"]),
     row(("find invite code", &[Get], "/group/inviteCode/{instance}", Instance), to!(group::invite::code)).needs(&["groupJid"]),
     row(("find group of invite", &[Get], "/group/inviteInfo/{instance}", Instance), to!(group::invite::info)).needs(&["inviteCode"]),
-    row(("accept invite", &[Get], "/group/acceptInviteCode/{instance}", Instance), to!(group::invite::accept)).needs(&["inviteCode"]),
+    row(("accept invite", &[Get], "/group/acceptInviteCode/{instance}", Instance), to!(group::invite::accept)).needs(&["inviteCode"]).once(Once::Never),
     row(("send invite", &[Post], "/group/sendInvite/{instance}", Instance), to!(group::invite::send)).ok().with(body::<group::invite::SendInvite>).beside(body::<group::GroupJid>),
     row(("revoke invite code", &[Post, Put], "/group/revokeInviteCode/{instance}", Instance), to!(group::invite::revoke)).with(body::<group::GroupJid>),
     row(("update participants", &[Post, Put], "/group/updateParticipant/{instance}", Instance), to!(group::members::handle)).with(body::<group::members::UpdateParticipant>).beside(body::<group::GroupJid>),
