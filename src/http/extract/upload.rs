@@ -56,6 +56,9 @@ async fn form(
             return Err(Error::Invalid(format!("The form has more than {PARTS} parts")));
         }
         let name = part.name().unwrap_or_default().to_owned();
+        if name == FILE && file.is_some() {
+            return Err(Error::Invalid(format!("The form has more than one part \"{FILE}\"")));
+        }
         if name == FILE {
             file = Some(received(state, part).await?);
         } else {

@@ -411,6 +411,11 @@ async fn a_file_that_is_of_no_use_is_refused_by_the_name_of_its_field() {
     let texts = [("number", alice.phone.as_str()), ("mediatype", "document")];
     let (status, answer) = form(&node, "/message/sendMedia/acme", &texts, ("x", &vec![0; 2_000_001])).await;
     assert!(status == 400 && answer.to_string().contains("file is larger than"), "{status} {answer}");
+    let part = "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\nhello\r\n";
+    let two = format!("{part}{part}--edge--\r\n").into_bytes();
+    let kind = ("content-type", "multipart/form-data; boundary=edge");
+    let (status, answer) = node.with_header(Method::POST, "/message/sendMedia/acme", kind, two).await;
+    assert!(status == 400 && answer.to_string().contains("more than one"), "{status} {answer}");
     assert!(node.messages("acme", json!({})).await.is_empty(), "nothing was sent");
     assert!(simulator.handle().received(&alice.phone, 0).unwrap().0.is_empty());
     node.create("closed", None).await;
