@@ -21,24 +21,6 @@ pub struct Pair {
 }
 
 impl Addresses {
-    /// The phone number address of a hidden identity.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn pn_of_lid(&self, lid: &str) -> Result<Option<String>, Error> {
-        let row = self.rows().filter(Column::Lid.eq(lid)).one(self.scope.pools.read()).await?;
-        Ok(row.map(|row| row.pn))
-    }
-
-    /// The hidden identity of a phone number address.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn lid_of_pn(&self, pn: &str) -> Result<Option<String>, Error> {
-        let rows = self.rows().filter(Column::Pn.eq(pn)).order_by_asc(Column::Lid);
-        Ok(rows.one(self.scope.pools.read()).await?.map(|row| row.lid))
-    }
-
     /// The pairs that have any of these addresses, in either form.
     ///
     /// # Errors

@@ -78,12 +78,6 @@ impl EventKind {
         let wanted = plain(name.trim());
         Self::ALL.iter().copied().find(|kind| plain(kind.wire()) == wanted || plain(kind.config()) == wanted)
     }
-
-    /// Whether the event is lost with the process: typing and codes that expire within seconds.
-    #[must_use]
-    pub const fn is_ephemeral(self) -> bool {
-        matches!(self, Self::PresenceUpdate | Self::QrcodeUpdated)
-    }
 }
 
 impl Serialize for EventKind {

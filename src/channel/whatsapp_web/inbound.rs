@@ -85,7 +85,7 @@ impl Incoming<'_> {
         match protocol.r#type? {
             ProtocolType::REVOKE => {
                 let events = self.told_later(EventKind::MessagesDelete, |key| json!(key));
-                Some(Write::Delete { key_id, remote_jid, from_me, sender, remove: false, events })
+                Some(Write::Delete { key_id, remote_jid, from_me, sender, events })
             }
             ProtocolType::MESSAGE_EDIT => {
                 let (_, content) = content(protocol.edited_message.as_option()?)?;

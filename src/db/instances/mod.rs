@@ -72,14 +72,6 @@ impl Instances {
         }))
     }
 
-    /// The instance of a token, by the token's SHA-256 as 64 hexadecimal digits.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn by_token_hash(&self, hash: &str) -> Result<Option<Instance>, Error> {
-        self.one(Column::TokenHash.eq(hash)).await
-    }
-
     /// Some instances by their ids, by name; absent ones are left out.
     ///
     /// # Errors
@@ -125,16 +117,6 @@ impl Instances {
             all.entry(InstanceId(row.instance_id)).or_default().push(sinks::stored(row)?);
         }
         Ok(all)
-    }
-
-    /// Every client name that has an instance.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub async fn all_client_names(&self) -> Result<Vec<String>, Error> {
-        let names = alive().select_only().column(Column::ClientName).distinct();
-        let names = names.order_by_asc(Column::ClientName).into_tuple();
-        Ok(names.all(self.pools.read()).await?)
     }
 
     /// Changes an instance, whoever owns it. A running instance's own changes go through the

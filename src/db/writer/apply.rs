@@ -92,12 +92,11 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
                 amended
             })
         }
-        Write::Delete { key_id, remote_jid, from_me, sender, remove, events } => {
+        Write::Delete { key_id, remote_jid, from_me, sender, events } => {
             let found = find(state, instance, key_id, remote_jid.as_deref(), *from_me);
             change(state, &found, events, true, |slot| {
-                let allowed = slot.is_by(sender.as_deref()) && (*remove || !slot.deleted);
+                let allowed = slot.is_by(sender.as_deref()) && !slot.deleted;
                 if allowed {
-                    slot.removed = *remove;
                     slot.deleted = true;
                     slot.append("DELETED");
                 }

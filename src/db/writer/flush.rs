@@ -46,16 +46,11 @@ impl Flush<'_> {
     }
 
     async fn messages(&self, state: &State) -> Result<(), Error> {
-        let old = || state.messages.iter().filter(|slot| slot.new.is_none());
-        // Before the inserts: a message may be removed and come again in one batch.
-        let removed: Values = old().filter(|slot| slot.removed).map(|slot| vec![slot.id.into()]).collect();
-        self.delete("message", &[("id", Type::Id)], &removed).await?;
-        let new = state.messages.iter().filter(|slot| !slot.removed);
-        let new: Values =
-            new.filter_map(|slot| slot.new.as_ref().map(|new| insertion(slot, new, state.now))).collect();
+        let row = |slot: &Slot| slot.new.as_ref().map(|new| insertion(slot, new, state.now));
+        let new: Values = state.messages.iter().filter_map(row).collect();
         self.insert("message", &MESSAGE, Conflict::Fail, &new).await?;
-        let mut changed: Values =
-            old().filter(|slot| slot.changed && !slot.removed).map(change_of_slot).collect();
+        let old = state.messages.iter().filter(|slot| slot.new.is_none());
+        let mut changed: Values = old.filter(|slot| slot.changed).map(change_of_slot).collect();
         changed.extend(state.blind.iter().map(|((id, instance), sent)| change_of_sent(*id, *instance, sent)));
         self.update("message", 2, &MESSAGE_CHANGE, &MESSAGE_SET, &changed).await
     }
@@ -320,15 +315,10 @@ impl Flush<'_> {
 }
 
 fn count_messages(state: &mut State) {
-    let counted = |slot: &Slot| match (slot.new.is_some(), slot.removed) {
-        (true, false) => 1,
-        (false, true) => -1,
-        _ => 0,
-    };
-    let changes: Vec<(InstanceId, i64)> =
-        state.messages.iter().map(|slot| (slot.instance, counted(slot))).collect();
-    for (instance, change) in changes {
-        state.grow(instance, |grown| grown.messages += change);
+    let new = state.messages.iter().filter(|slot| slot.new.is_some());
+    let new: Vec<InstanceId> = new.map(|slot| slot.instance).collect();
+    for instance in new {
+        state.grow(instance, |grown| grown.messages += 1);
     }
 }
 

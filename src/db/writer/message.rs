@@ -25,7 +25,6 @@ pub struct Slot {
     /// The content where it was read or replaced.
     pub content: Option<String>,
     pub edited: bool,
-    pub removed: bool,
     pub changed: bool,
     /// Set for a row that does not exist yet.
     pub new: Option<New>,
@@ -55,7 +54,6 @@ impl Slot {
             deleted: message.deleted,
             content: None,
             edited: false,
-            removed: false,
             changed: false,
             new: Some(New { message: Arc::clone(message), idempotency_key }),
         }
@@ -63,8 +61,7 @@ impl Slot {
 
     /// Whether it is the same message.
     pub fn is(&self, key: &MessageKey) -> bool {
-        !self.removed
-            && self.key.remote_jid == key.remote_jid
+        self.key.remote_jid == key.remote_jid
             && self.key.from_me == key.from_me
             && self.key.participant.as_deref().unwrap_or_default()
                 == key.participant.as_deref().unwrap_or_default()
@@ -74,7 +71,7 @@ impl Slot {
     pub fn answers_to(&self, remote_jid: Option<&str>, from_me: bool) -> bool {
         let chat = remote_jid
             .is_none_or(|jid| self.key.remote_jid == jid || self.key.remote_jid_alt.as_deref() == Some(jid));
-        !self.removed && self.key.from_me == from_me && chat
+        self.key.from_me == from_me && chat
     }
 
     /// Whether `sender` wrote it. Of the account's own messages there is nothing to check: that

@@ -241,7 +241,6 @@ fn message(row: &QueryResult, with_content: bool) -> Result<Slot, Error> {
         deleted: row.try_get_by_index(13)?,
         content: if with_content { Some(row.try_get_by_index(14)?) } else { None },
         edited: false,
-        removed: false,
         changed: false,
         new: None,
     })

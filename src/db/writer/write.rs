@@ -97,7 +97,7 @@ pub enum Write {
         /// Told when changed.
         events: EventsFor,
     },
-    /// Marks a message as deleted and appends `DELETED`, or removes its row.
+    /// Marks a message as deleted and appends `DELETED`.
     Delete {
         /// WhatsApp's id.
         key_id: String,
@@ -107,8 +107,6 @@ pub enum Write {
         from_me: bool,
         /// Who deletes; `None` is not checked (for example an admin of the group).
         sender: Option<String>,
-        /// Remove the row instead of marking it.
-        remove: bool,
         /// Told when deleted.
         events: EventsFor,
     },

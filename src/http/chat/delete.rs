@@ -46,7 +46,6 @@ fn record(key: MessageKey, journal: Journal) -> Write {
         remote_jid: Some(key.remote_jid),
         from_me: key.from_me,
         sender: None,
-        remove: false,
         events: Some(Arc::new(move |head| told(&journal, head))),
     }
 }

@@ -93,27 +93,24 @@ pub async fn only_the_sender_edits_and_deletes(world: &World) {
         message: text.to_owned(),
         events: Some(events.clone()),
     };
-    let delete = |sender: Option<&str>, remove| Write::Delete {
+    let delete = |sender: Option<&str>| Write::Delete {
         key_id: "K".to_owned(),
         remote_jid: None,
         from_me: false,
         sender: sender.map(str::to_owned),
-        remove,
         events: Some(events.clone()),
     };
     let messages = world.db.instance(id).messages();
-    assert_eq!(world.write(id, vec![edit("2@lid", "{}"), delete(Some("2@lid"), false)]).await, [false; 2]);
+    assert_eq!(world.write(id, vec![edit("2@lid", "{}"), delete(Some("2@lid"))]).await, [false; 2]);
     assert_eq!(world.write(id, vec![edit("1@lid", r#"{"a":1}"#)]).await, [true]);
     assert_eq!(messages.by_key_id("K").await.unwrap()[0].message, r#"{"a":1}"#);
-    assert_eq!(world.write(id, vec![delete(Some("1@lid"), false)]).await, [true]);
-    assert_eq!(world.write(id, vec![delete(None, false)]).await, [false]);
+    assert_eq!(world.write(id, vec![delete(Some("1@lid"))]).await, [true]);
+    assert_eq!(world.write(id, vec![delete(None)]).await, [false]);
     let stored = messages.by_key_id("K").await.unwrap().remove(0);
     assert!(stored.deleted);
     assert_eq!(stored.updates, texts(&["EDITED", "DELETED"]));
-    assert_eq!(world.write(id, vec![delete(None, true)]).await, [true]);
-    assert!(messages.by_key_id("K").await.unwrap().is_empty());
     let heads = heads.lock().unwrap();
-    assert_eq!(heads.len(), 3);
+    assert_eq!(heads.len(), 2);
     assert!(heads.iter().all(|head| head.message.as_deref() == Some(r#"{"a":1}"#)), "{heads:?}");
 }
 
@@ -245,7 +242,6 @@ pub async fn words_find_messages_of_their_own_instance(world: &World) {
         remote_jid: None,
         from_me: false,
         sender: None,
-        remove: false,
         events: None,
     };
     world.write(id, vec![edit, delete, status("B", MessageStatus::Read)]).await;
@@ -265,17 +261,6 @@ pub async fn words_find_messages_of_their_own_instance(world: &World) {
         ((20, 30), (10, 30), (0, 30))
     );
     assert_eq!(page(&MessageFilter::default(), 1).await, (20, 35));
-    let removed = Write::Delete {
-        key_id: "M3".to_owned(),
-        remote_jid: None,
-        from_me: false,
-        sender: None,
-        remove: true,
-        events: None,
-    };
-    world.write(id, vec![removed, text("N", "new", 90)]).await;
-    assert_eq!(page(&MessageFilter::default(), 1).await, (20, 35));
-    assert_eq!(page(&many, 1).await, (20, 29));
 }
 
 pub async fn an_idempotency_key_names_one_message(world: &World) {
