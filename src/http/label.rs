@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::chat::{forms, found};
+use super::chat::{forms, found, recorded};
 use super::extract::{Input, LocalInstance, Valid};
 use super::fields::Fields;
 use super::message::address;
@@ -107,8 +107,8 @@ pub async fn handle(
     Valid(body): Valid<HandleLabel>,
 ) -> Result<HttpResponse, Error> {
     match body.action {
-        Action::Create => create(&instance, body).await,
-        Action::Delete => delete(&instance, body).await,
+        Action::Create => create(&instance, &state, body).await,
+        Action::Delete => delete(&instance, &state, body).await,
         Action::Add | Action::Remove => put(&instance, &state, body).await,
     }
 }
@@ -119,8 +119,6 @@ async fn put(instance: &LocalInstance, state: &State, body: HandleLabel) -> Resu
     let working = instance.work().await?;
     let chat = found(instance, state, &working, &number).await.map_err(absent)?;
     known(instance, &label_id).await?;
-    let put = working.labels()?.put(&label_id, &chat, labeled).await;
-    put.map_err(|error| instance.explain(error))?;
     let data = label::associated(instance.name(), &label_id, &chat, labeled);
     let events = instance.journal().event(EventKind::LabelsAssociation, &data);
     // The phone may have named the chat by its other form.
@@ -136,13 +134,16 @@ async fn put(instance: &LocalInstance, state: &State, body: HandleLabel) -> Resu
         labeled,
         events: events.clone(),
     };
-    record(instance, chats.into_iter().map(write).collect()).await?;
+    let writes = chats.into_iter().map(write).collect();
+    let (id, of) = (label_id.clone(), chat.clone());
+    let put = async move { working.labels()?.put(&id, &of, labeled).await };
+    recorded((instance, state), put, writes).await?;
     let mut answer = json!({"numberJid": chat, "labelId": label_id});
     answer[if labeled { "add" } else { "remove" }] = json!(true);
     Ok(HttpResponse::Ok().json(answer))
 }
 
-async fn create(instance: &LocalInstance, body: HandleLabel) -> Result<HttpResponse, Error> {
+async fn create(instance: &LocalInstance, state: &State, body: HandleLabel) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
     let labels = instance.scope().labels().all().await?;
     let label_id = body.label_id.unwrap_or_else(|| {
@@ -153,23 +154,25 @@ async fn create(instance: &LocalInstance, body: HandleLabel) -> Result<HttpRespo
     let name = body.name.ok_or(Error::Internal)?;
     let color = body.color.or(old.map(|old| old.color)).unwrap_or_default();
     let predefined_id = old.and_then(|old| old.predefined_id.clone());
-    let edited = working.labels()?.edit(&label_id, &name, color).await;
-    edited.map_err(|error| instance.explain(error))?;
     let label = Label { label_id, name, color, predefined_id, created_at: 0, updated_at: 0 };
     let events = told(instance, &label, false);
     let answer = shown(&label);
     let Label { label_id, name, color, predefined_id, .. } = label;
-    record(instance, vec![Write::Label { label_id, name, color, predefined_id, events }]).await?;
+    let (id, named) = (label_id.clone(), name.clone());
+    let edit = async move { working.labels()?.edit(&id, &named, color).await };
+    let write = Write::Label { label_id, name, color, predefined_id, events };
+    recorded((instance, state), edit, vec![write]).await?;
     Ok(HttpResponse::Ok().json(answer))
 }
 
-async fn delete(instance: &LocalInstance, body: HandleLabel) -> Result<HttpResponse, Error> {
+async fn delete(instance: &LocalInstance, state: &State, body: HandleLabel) -> Result<HttpResponse, Error> {
     let label_id = body.label_id.ok_or(Error::Internal)?;
     let working = instance.work().await?;
     let label = known(instance, &label_id).await?;
-    working.labels()?.delete(&label_id).await.map_err(|error| instance.explain(error))?;
-    let events = told(instance, &label, true);
-    record(instance, vec![Write::LabelRemoved { label_id: label_id.clone(), events }]).await?;
+    let write = Write::LabelRemoved { label_id: label_id.clone(), events: told(instance, &label, true) };
+    let id = label_id.clone();
+    let delete = async move { working.labels()?.delete(&id).await };
+    recorded((instance, state), delete, vec![write]).await?;
     Ok(HttpResponse::Ok().json(json!({"labelId": label_id, "delete": true})))
 }
 
@@ -191,8 +194,4 @@ async fn known(instance: &LocalInstance, label_id: &str) -> Result<Label, Error>
     let labels = instance.scope().labels().all().await?;
     let found = labels.into_iter().find(|label| label.label_id == label_id);
     found.ok_or_else(|| Error::NotFound(format!("There is no label {label_id}")))
-}
-
-async fn record(instance: &LocalInstance, writes: Vec<Write>) -> Result<(), Error> {
-    instance.journal().commit(writes).await.map_err(|error| instance.explain(error)).map(drop)
 }

@@ -1,13 +1,14 @@
 //! `/settings/{set,find}/{instance}`.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::Error;
 use super::extract::{Input, LocalInstance, Valid};
 use super::fields::Fields;
+use super::{Error, State};
 use crate::domain::{MediaKind, MediaPolicy, Settings};
+use crate::instance::Handle;
 
 /// Behaviour of an instance.
 #[derive(ToSchema)]
@@ -113,11 +114,17 @@ async fn show_online(instance: &LocalInstance, online: bool) {
 }
 
 /// Replaces the settings.
-pub async fn set(instance: LocalInstance, Valid(body): Valid<SetSettings>) -> Result<HttpResponse, Error> {
+pub async fn set(
+    instance: LocalInstance,
+    state: web::Data<State>,
+    Valid(body): Valid<SetSettings>,
+) -> Result<HttpResponse, Error> {
     let before = instance.settings();
     let media = body.media.clone().unwrap_or_else(|| before.media.clone());
     let settings = Settings { media, ..Settings::from(body) };
-    instance.set_settings(settings.clone()).await.map_err(|error| instance.explain(error))?;
+    let (handle, wanted) = (Handle::clone(&instance), settings.clone());
+    let set = state.finish(async move { handle.set_settings(wanted).await }).await?;
+    set.map_err(|error| instance.explain(error))?;
     if settings.always_online != before.always_online {
         show_online(&instance, settings.always_online).await;
     }

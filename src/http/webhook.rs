@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpResponse, web};
 use serde_json::Value;
 use url::Url;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Error;
 use super::extract::{Input, LocalInstance, Valid};
 use super::fields::Fields;
-use super::sink;
+use super::{Error, State, sink};
 use crate::domain::sink::WebhookOptions;
 use crate::domain::{EventKind, Sink, SinkKind};
 
@@ -144,9 +143,13 @@ impl Input for SetWebhook {
 }
 
 /// Stores the webhook.
-pub async fn set(instance: LocalInstance, Valid(body): Valid<SetWebhook>) -> Result<HttpResponse, Error> {
+pub async fn set(
+    instance: LocalInstance,
+    state: web::Data<State>,
+    Valid(body): Valid<SetWebhook>,
+) -> Result<HttpResponse, Error> {
     let sink = body.webhook.row(instance.journal().now());
-    sink::store(&instance, sink).await
+    sink::store(&instance, &state, sink).await
 }
 
 /// The webhook, or `null`.

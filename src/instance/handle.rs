@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -43,6 +43,8 @@ pub(super) struct Shared {
     pub(super) created_at: i64,
     pub(super) view: watch::Sender<View>,
     pub(super) settings: watch::Sender<Settings>,
+    /// One change of settings or sinks at a time: what is in memory is what was stored last.
+    pub(super) changing: Mutex<()>,
     pub(super) journal: Journal,
     pub(super) database: Database,
     pub(super) endpoint_changed: EndpointChanged,
@@ -271,6 +273,7 @@ impl Handle {
     /// # Errors
     /// [`Error::Record`] when they cannot be stored; then nothing changes.
     pub async fn set_settings(&self, settings: Settings) -> Result<(), Error> {
+        let _turn = self.0.changing.lock().await;
         let update = InstanceUpdate { settings: Some(settings.clone()), ..InstanceUpdate::default() };
         self.0.journal.commit(vec![Write::Instance(update)]).await?;
         self.0.settings.send_replace(settings);
@@ -282,6 +285,7 @@ impl Handle {
     /// # Errors
     /// [`Error::Database`] when it cannot be stored; then nothing changes.
     pub async fn set_sink(&self, sink: Sink) -> Result<Sink, Error> {
+        let _turn = self.0.changing.lock().await;
         let kind = sink.kind;
         let stored = self.scope().sinks().set(&sink).await?;
         let others = self.0.journal.sinks();

@@ -8,7 +8,7 @@ use dashmap::{DashMap, DashSet};
 use futures::future::BoxFuture;
 use futures::stream::{self, StreamExt as _};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -232,6 +232,7 @@ impl Registry {
         let shared = Shared {
             view: watch::Sender::new(View::of_row(&row, deps.clock.now_ms())),
             settings: watch::Sender::new(row.settings),
+            changing: Mutex::default(),
             id: row.id,
             name: row.name,
             integration: row.integration,

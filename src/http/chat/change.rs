@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::channel::Prepared;
+use crate::channel::{self, Prepared};
 use crate::domain::message::present::raw;
 use crate::events::Write;
 use crate::http::extract::LocalInstance;
@@ -16,18 +16,28 @@ pub(super) async fn carry_out(
     prepared: Prepared,
     record: Write,
 ) -> Result<Value, Error> {
-    let journal = instance.journal().clone();
     let shown = json!({
         "key": prepared.key,
         "message": raw(Some(&prepared.message)),
-        "messageTimestamp": journal.now() / 1000,
+        "messageTimestamp": instance.journal().now() / 1000,
         "status": "PENDING",
     });
+    let act = async move { working.messages().transmit(&prepared).await };
+    recorded((instance, state), act, vec![record]).await?;
+    Ok(shown)
+}
+
+/// Does something on WhatsApp and records it, even when the client hangs up meanwhile.
+pub(in crate::http) async fn recorded(
+    (instance, state): (&LocalInstance, &State),
+    act: impl Future<Output = Result<(), channel::Error>> + Send + 'static,
+    record: Vec<Write>,
+) -> Result<(), Error> {
+    let journal = instance.journal().clone();
     let work = async move {
-        working.messages().transmit(&prepared).await?;
-        journal.commit(vec![record]).await?;
+        act.await?;
+        journal.commit(record).await?;
         Ok::<(), instance::Error>(())
     };
-    state.finish(work).await?.map_err(|error| instance.explain(error))?;
-    Ok(shown)
+    state.finish(work).await?.map_err(|error| instance.explain(error))
 }

@@ -23,6 +23,7 @@ pub mod resolve;
 pub mod search_messages;
 pub mod state;
 
+pub(super) use change::recorded;
 pub use find_messages::record;
 pub use key::Key;
 pub use paging::page;

@@ -1,19 +1,20 @@
 //! What the account's devices agree on about a chat: `POST /chat/archiveChat`, `/chat/markChatUnread`,
 //! `/chat/muteChat` and `/chat/pinChat`, each with `/{instance}`.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::change::recorded;
 use super::forms;
 use super::key::Key;
 use crate::channel::{self, Anchor, Mute};
 use crate::domain::{EventKind, Jid};
 use crate::events::{ChatState, Write};
-use crate::http::Error;
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
 use crate::http::message::address;
+use crate::http::{Error, State};
 
 /// A chat, named by itself or by its newest message.
 #[derive(ToSchema)]
@@ -61,14 +62,13 @@ impl Which {
     }
 }
 
-/// Records a change that the other devices have learnt of.
-async fn record(
-    instance: &LocalInstance,
+/// Tells the other devices of a change, and records it.
+async fn change(
+    (instance, state): (&LocalInstance, &State),
     chat: &Jid,
-    told: Result<(), channel::Error>,
-    (state, mut shown): (ChatState, Value),
+    tell: impl Future<Output = Result<(), channel::Error>> + Send + 'static,
+    (change, mut shown): (ChatState, Value),
 ) -> Result<(), Error> {
-    told.map_err(|error| instance.explain(error))?;
     let known = {
         let mut known = None;
         for form in forms(&instance.scope(), chat.as_str()).await? {
@@ -83,11 +83,11 @@ async fn record(
     let write = Write::ChatState {
         remote_jid,
         remote_jid_alt: None,
-        state,
+        state: change,
         on_new: journal.event(EventKind::ChatsUpsert, &data),
         on_change: journal.event(EventKind::ChatsUpdate, &data),
     };
-    journal.commit(vec![write]).await.map_err(|error| instance.explain(error)).map(drop)
+    recorded((instance, state), tell, vec![write]).await
 }
 
 /// A chat to put away or take back.
@@ -110,13 +110,15 @@ impl Input for ArchiveChat {
 /// Puts a chat away, or takes it back.
 pub async fn archive(
     instance: LocalInstance,
+    state: web::Data<State>,
     Valid(ArchiveChat { which, archive }): Valid<ArchiveChat>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
     let newest = which.newest(&instance).await?;
-    let told = working.chats()?.archive(&which.chat, archive, newest.as_ref()).await;
-    let state = ChatState { archived: Some(archive), ..ChatState::default() };
-    record(&instance, &which.chat, told, (state, json!({"archived": archive}))).await?;
+    let chat = which.chat.clone();
+    let tell = async move { working.chats()?.archive(&chat, archive, newest.as_ref()).await };
+    let archived = ChatState { archived: Some(archive), ..ChatState::default() };
+    change((&instance, &state), &which.chat, tell, (archived, json!({"archived": archive}))).await?;
     Ok(HttpResponse::Created().json(json!({"chatId": which.chat, "archived": archive})))
 }
 
@@ -141,13 +143,15 @@ impl Input for MarkUnread {
 /// Marks a chat as unread.
 pub async fn unread(
     instance: LocalInstance,
+    state: web::Data<State>,
     Valid(MarkUnread { which }): Valid<MarkUnread>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
     let newest = which.newest(&instance).await?;
-    let told = working.chats()?.mark(&which.chat, false, newest.as_ref()).await;
-    let state = ChatState { unread: Some(true), ..ChatState::default() };
-    record(&instance, &which.chat, told, (state, json!({"markedAsUnread": true}))).await?;
+    let chat = which.chat.clone();
+    let tell = async move { working.chats()?.mark(&chat, false, newest.as_ref()).await };
+    let unread = ChatState { unread: Some(true), ..ChatState::default() };
+    change((&instance, &state), &which.chat, tell, (unread, json!({"markedAsUnread": true}))).await?;
     Ok(HttpResponse::Created().json(json!({"chatId": which.chat, "markedChatUnread": true})))
 }
 
@@ -174,6 +178,7 @@ impl Input for MuteChat {
 /// Makes a chat mute, or ends that.
 pub async fn mute(
     instance: LocalInstance,
+    state: web::Data<State>,
     Valid(MuteChat { which, mute, until }): Valid<MuteChat>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
@@ -182,10 +187,11 @@ pub async fn mute(
         (true, Some(until)) => Mute::Until(until),
         (true, None) => Mute::Forever,
     };
-    let told = working.chats()?.mute(&which.chat, wanted).await;
+    let chat = which.chat.clone();
+    let tell = async move { working.chats()?.mute(&chat, wanted).await };
     let muted_until = mute.then(|| until.unwrap_or(-1));
-    let state = ChatState { muted_until: Some(muted_until), ..ChatState::default() };
-    record(&instance, &which.chat, told, (state, json!({"mutedUntil": muted_until}))).await?;
+    let muted = ChatState { muted_until: Some(muted_until), ..ChatState::default() };
+    change((&instance, &state), &which.chat, tell, (muted, json!({"mutedUntil": muted_until}))).await?;
     Ok(HttpResponse::Created().json(json!({"chatId": which.chat, "muted": mute, "mutedUntil": muted_until})))
 }
 
@@ -209,11 +215,13 @@ impl Input for PinChat {
 /// Keeps a chat on top, or ends that.
 pub async fn pin(
     instance: LocalInstance,
+    state: web::Data<State>,
     Valid(PinChat { which, pin }): Valid<PinChat>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
-    let told = working.chats()?.pin(&which.chat, pin).await;
-    let state = ChatState { pinned: Some(pin), ..ChatState::default() };
-    record(&instance, &which.chat, told, (state, json!({"pinned": pin}))).await?;
+    let chat = which.chat.clone();
+    let tell = async move { working.chats()?.pin(&chat, pin).await };
+    let pinned = ChatState { pinned: Some(pin), ..ChatState::default() };
+    change((&instance, &state), &which.chat, tell, (pinned, json!({"pinned": pin}))).await?;
     Ok(HttpResponse::Created().json(json!({"chatId": which.chat, "pinned": pin})))
 }

@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Error;
 use super::extract::LocalInstance;
 use super::fields::Fields;
+use super::{Error, State};
 use crate::clock::rfc3339;
 use crate::domain::{EventKind, InstanceId, Sink, SinkKind};
+use crate::instance::Handle;
 
 /// A feed of events.
 #[derive(ToSchema)]
@@ -105,8 +106,14 @@ pub(super) fn shown(sink: &Sink, instance: InstanceId) -> Value {
 }
 
 /// Stores a sink, and answers with what is stored.
-pub(super) async fn store(instance: &LocalInstance, sink: Sink) -> Result<HttpResponse, Error> {
-    let stored = instance.set_sink(sink).await.map_err(|error| instance.explain(error))?;
+pub(super) async fn store(
+    instance: &LocalInstance,
+    state: &State,
+    sink: Sink,
+) -> Result<HttpResponse, Error> {
+    let handle = Handle::clone(instance);
+    let stored = state.finish(async move { handle.set_sink(sink).await }).await?;
+    let stored = stored.map_err(|error| instance.explain(error))?;
     Ok(HttpResponse::Created().json(shown(&stored, instance.id())))
 }
 

@@ -1,13 +1,13 @@
 //! `/rabbitmq/{set,find}/{instance}`.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 use utoipa::ToSchema;
 
 use super::{Feed, row, store};
 use crate::domain::SinkKind;
-use crate::http::Error;
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
+use crate::http::{Error, State};
 
 /// The RabbitMQ feed of an instance.
 #[derive(ToSchema)]
@@ -23,9 +23,13 @@ impl Input for SetRabbitmq {
 }
 
 /// Stores the feed.
-pub async fn set(instance: LocalInstance, Valid(body): Valid<SetRabbitmq>) -> Result<HttpResponse, Error> {
+pub async fn set(
+    instance: LocalInstance,
+    state: web::Data<State>,
+    Valid(body): Valid<SetRabbitmq>,
+) -> Result<HttpResponse, Error> {
     let sink = row(SinkKind::Rabbitmq, &body.rabbitmq, instance.journal().now());
-    store(&instance, sink).await
+    store(&instance, &state, sink).await
 }
 
 /// The feed, or `null`.

@@ -1,13 +1,13 @@
 //! `/websocket/{set,find}/{instance}`.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 use utoipa::ToSchema;
 
 use super::{Feed, row, store};
 use crate::domain::SinkKind;
-use crate::http::Error;
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
+use crate::http::{Error, State};
 
 /// The WebSocket feed of an instance.
 #[derive(ToSchema)]
@@ -23,9 +23,13 @@ impl Input for SetWebsocket {
 }
 
 /// Stores the feed.
-pub async fn set(instance: LocalInstance, Valid(body): Valid<SetWebsocket>) -> Result<HttpResponse, Error> {
+pub async fn set(
+    instance: LocalInstance,
+    state: web::Data<State>,
+    Valid(body): Valid<SetWebsocket>,
+) -> Result<HttpResponse, Error> {
     let sink = row(SinkKind::Websocket, &body.websocket, instance.journal().now());
-    store(&instance, sink).await
+    store(&instance, &state, sink).await
 }
 
 /// The feed, or `null`.

@@ -199,3 +199,23 @@ async fn dead_letters_of_a_healthy_instance_are_none() {
     assert_eq!(redrive.json(), json!({"redriven": 0}));
     assert_eq!(node.ask("POST", "/webhook/redrive/acme", json!({"ids": ["x"]})).await.status, 400);
 }
+
+#[actix_web::test]
+async fn feeds_that_are_set_at_the_same_time_are_in_memory_as_they_are_stored() {
+    let node = Node::start().await;
+    node.create("acme").await;
+    let set = async |kind: &str, event: &str| {
+        let body = json!({"enabled": true, "events": [event]});
+        assert_eq!(node.ask("POST", &format!("/{kind}/set/acme"), body).await.status, 201);
+    };
+    let events = ["CALL", "SEND_MESSAGE", "MESSAGES_UPSERT", "CHATS_SET", "LABELS_EDIT", "CONTACTS_SET"];
+    let all = events.iter().flat_map(|event| ["websocket", "rabbitmq"].map(|kind| set(kind, event)));
+    futures::future::join_all(all).await;
+    let acme = node.state.registry.by_name("acme").unwrap();
+    let (mut stored, mut known) =
+        (acme.scope().sinks().all().await.unwrap(), acme.journal().sinks().to_vec());
+    stored.sort_by_key(|sink| sink.kind.as_str());
+    known.sort_by_key(|sink| sink.kind.as_str());
+    assert_eq!(known, stored);
+    assert_eq!(known.len(), 2);
+}
