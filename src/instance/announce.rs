@@ -175,8 +175,7 @@ fn object(handle: &Handle, code: i32) -> String {
         reason::BANNED => ("Payment Required", "The account is banned for some time".to_owned()),
         reason::OUTDATED => ("Method Not Allowed", "WhatsApp wants a newer client".to_owned()),
         reason::REPLACED => ("Conflict", "Another connection took over".to_owned()),
-        reason::CLOSED => ("Precondition Required", "Connection closed".to_owned()),
-        _ => ("Request Time-out", "Connection was lost".to_owned()),
+        _ => ("Precondition Required", "Connection closed".to_owned()),
     };
     let payload = json!({"statusCode": code, "error": error, "message": message});
     json!({"error": {"output": {"statusCode": code, "payload": payload}}}).to_string()

@@ -87,8 +87,6 @@ pub mod reason {
     pub const BANNED: i32 = 402;
     /// WhatsApp wants a newer client.
     pub const OUTDATED: i32 = 405;
-    /// The network dropped the connection.
-    pub const LOST: i32 = 408;
     /// Closed, for example because nobody scanned a QR.
     pub const CLOSED: i32 = 428;
     /// Another connection took over.
@@ -226,12 +224,11 @@ impl Machine {
     }
 
     fn closed(&mut self, end: &End) -> Vec<Action> {
-        let was_open = self.phase == Phase::Open;
         match end {
             End::Fenced => self.end(),
             End::LoggedOut => self.wiped(),
             End::Restart => self.dial(),
-            End::PairingTimeout if self.paired => self.retry(was_open, reason::CLOSED, FIRST_WAIT),
+            End::PairingTimeout if self.paired => self.retry(FIRST_WAIT),
             End::PairingTimeout if self.shown < self.qr_limit => {
                 self.phase = Phase::Dialing;
                 vec![Action::Dial]
@@ -253,8 +250,8 @@ impl Machine {
                     vec![Action::Announce(ConnectionState::Refused, reason::BANNED), Action::Wait(wait)]
                 }
             }
-            End::Refused(code) => self.retry(was_open, *code, REFUSED_WAIT),
-            End::Stopped | End::Lost(_) => self.retry(was_open, reason::LOST, FIRST_WAIT),
+            End::Refused(_) => self.retry(REFUSED_WAIT),
+            End::Stopped | End::Lost(_) => self.retry(FIRST_WAIT),
         }
     }
 
@@ -263,18 +260,14 @@ impl Machine {
         vec![Action::Announce(state, code)]
     }
 
-    fn retry(&mut self, was_open: bool, code: i32, first: Duration) -> Vec<Action> {
+    /// What is tried again is connecting, whatever it was before: who is told that it is closed takes the
+    /// account for lost.
+    fn retry(&mut self, first: Duration) -> Vec<Action> {
         let doubled = first.saturating_mul(1 << self.attempt.min(16));
         let wait = doubled.min(LONGEST_WAIT.max(first));
         self.attempt = self.attempt.saturating_add(1);
         self.phase = Phase::Backoff;
-        let mut actions = Vec::new();
-        if was_open {
-            actions.push(Action::Announce(ConnectionState::Close, code));
-        }
-        actions.push(Action::Announce(ConnectionState::Connecting, reason::OK));
-        actions.push(Action::Wait(wait));
-        actions
+        vec![Action::Announce(ConnectionState::Connecting, reason::OK), Action::Wait(wait)]
     }
 }
 
@@ -297,6 +290,7 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..10 {
             let actions = machine.step(Input::Closed(End::Lost("reset".into())));
+            assert_eq!(actions[0], Action::Announce(ConnectionState::Connecting, reason::OK));
             waits
                 .extend(actions.iter().filter_map(|a| if let Action::Wait(w) = a { Some(*w) } else { None }));
             assert_eq!(machine.step(Input::Due).last(), Some(&Action::Dial));

@@ -84,6 +84,11 @@ async fn a_device_removed_on_the_phone_is_a_logout_and_a_dropped_connection_is_n
     told(&receiver, "connection.update", |body| body["data"]["state"] == "connecting").await;
     told(&receiver, "connection.update", |body| body["data"]["state"] == "open").await;
     node.is("acme", "open").await;
+    let closed = receiver.deliveries().iter().any(|one| {
+        one.event() == "status.instance"
+            || one.event() == "connection.update" && one.body["data"]["state"] == "close"
+    });
+    assert!(!closed, "what is tried again is not closed");
 
     let device = simulator.handle().account_info(&phone).unwrap().devices[0].device;
     simulator.handle().remove_device(&phone, device).unwrap();
