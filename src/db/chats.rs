@@ -9,8 +9,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::entity::chat::{Column, Entity, Model};
-use super::{Contact, Error, Scope};
+use super::{Contact, Error, GroupRow, Scope};
 use crate::domain::StoredMessage;
+
+/// How the addresses of groups end.
+const GROUPS: &str = "@g.us";
 
 /// Queries over the chats of one instance.
 #[derive(Clone)]
@@ -56,6 +59,8 @@ pub struct ChatEntry {
     pub last_message: Option<StoredMessage>,
     /// The contact of the same address.
     pub contact: Option<Contact>,
+    /// What is known of the group that it is of, without its members.
+    pub group: Option<GroupRow>,
 }
 
 /// Which chats; what is empty is not looked at.
@@ -84,9 +89,12 @@ impl Chats {
         let contacts = self.scope.contacts().by_jids(&jids).await?;
         let mut contacts: HashMap<String, Contact> =
             contacts.into_iter().map(|contact| (contact.remote_jid.clone(), contact)).collect();
+        let groups: Vec<&str> = jids.iter().map(String::as_str).filter(|jid| jid.ends_with(GROUPS)).collect();
+        let mut groups = self.scope.groups().by_jids(&groups).await?;
         let entry = |chat: Chat| ChatEntry {
             last_message: chat.last_message_id.and_then(|id| messages.remove(&id)),
             contact: contacts.remove(&chat.remote_jid),
+            group: groups.remove(&chat.remote_jid),
             chat,
         };
         Ok(chats.into_iter().map(entry).collect())

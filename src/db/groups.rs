@@ -1,5 +1,7 @@
 //! What is known of the groups of one instance.
 
+use std::collections::HashMap;
+
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
@@ -33,6 +35,19 @@ impl Groups {
         Ok(row.map(GroupRow::from))
     }
 
+    /// Some of them by their addresses, without their members; unknown ones are left out.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn by_jids(&self, jids: &[&str]) -> Result<HashMap<String, GroupRow>, Error> {
+        if jids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = self.rows().filter(Column::Jid.is_in(jids.iter().copied()));
+        let rows = without_members(rows).all(self.scope.pools.read()).await?;
+        Ok(rows.into_iter().map(|row| (row.jid.clone(), GroupRow::from(row))).collect())
+    }
+
     /// All of them in the order of their addresses, with or without their members.
     ///
     /// # Errors
@@ -40,8 +55,7 @@ impl Groups {
     pub async fn all(&self, with_members: bool) -> Result<Vec<GroupRow>, Error> {
         let mut rows = self.rows().order_by_asc(Column::Jid);
         if !with_members {
-            let columns = [Column::InstanceId, Column::Jid, Column::Metadata, Column::FetchedAt];
-            rows = rows.select_only().columns(columns).expr_as(Expr::cust("''"), "members");
+            rows = without_members(rows);
         }
         Ok(rows.all(self.scope.pools.read()).await?.into_iter().map(GroupRow::from).collect())
     }
@@ -49,6 +63,11 @@ impl Groups {
     fn rows(&self) -> Select<Entity> {
         Entity::find().filter(self.scope.owns(Column::InstanceId))
     }
+}
+
+fn without_members(rows: Select<Entity>) -> Select<Entity> {
+    let columns = [Column::InstanceId, Column::Jid, Column::Metadata, Column::FetchedAt];
+    rows.select_only().columns(columns).expr_as(Expr::cust("''"), "members")
 }
 
 impl From<Model> for GroupRow {

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{forms, forms_of};
+use crate::channel::groups::Group;
 use crate::clock::rfc3339;
-use crate::db::{Chat, ChatEntry, ChatFilter};
+use crate::db::{Chat, ChatEntry, ChatFilter, GroupRow};
 use crate::domain::message::present::{self, raw};
 use crate::domain::{InstanceId, Jid, StoredMessage};
 use crate::http::Error;
@@ -56,9 +57,16 @@ fn last(message: &StoredMessage, instance: InstanceId) -> Value {
     })
 }
 
+/// The name of a group that is on record.
+fn subject(group: Option<&GroupRow>) -> Option<String> {
+    let group: Group = serde_json::from_str(&group?.metadata).ok()?;
+    Some(group.subject).filter(|subject| !subject.is_empty())
+}
+
 fn entry(entry: &ChatEntry, instance: InstanceId) -> Value {
     let (chat, contact) = (&entry.chat, entry.contact.as_ref());
-    let name = contact.and_then(|contact| contact.push_name.as_ref()).or(chat.name.as_ref());
+    let named = || contact.and_then(|contact| contact.push_name.as_ref()).or(chat.name.as_ref()).cloned();
+    let name = subject(entry.group.as_ref()).or_else(named);
     let moved = chat.last_message_at.map_or(chat.updated_at, |seconds| seconds.saturating_mul(1000));
     json!({
         "id": chat.id,
@@ -79,12 +87,12 @@ fn entry(entry: &ChatEntry, instance: InstanceId) -> Value {
     })
 }
 
-fn row(chat: &Chat, labels: &[String], instance: InstanceId) -> Value {
+fn row(chat: &Chat, name: Option<&String>, labels: &[String], instance: InstanceId) -> Value {
     json!({
         "id": chat.id,
         "remoteJid": chat.remote_jid,
         "remoteJidAlt": chat.remote_jid_alt,
-        "name": chat.name,
+        "name": name,
         "labels": (!labels.is_empty()).then_some(labels),
         "unreadMessages": chat.unread_count,
         "archived": chat.archived,
@@ -115,7 +123,10 @@ pub async fn one(instance: LocalInstance, query: Query) -> Result<HttpResponse, 
     for form in &asked {
         if let Some(chat) = scope.chats().by_jid(form).await? {
             let labels = scope.labels().of_chat(&asked).await?;
-            return Ok(HttpResponse::Ok().json(row(&chat, &labels, instance.id())));
+            let group = scope.groups().find(&chat.remote_jid).await?;
+            let subject = subject(group.as_ref());
+            let name = subject.as_ref().or(chat.name.as_ref());
+            return Ok(HttpResponse::Ok().json(row(&chat, name, &labels, instance.id())));
         }
     }
     Ok(HttpResponse::Ok().json(Value::Null))

@@ -35,6 +35,13 @@ async fn groups_are_told_until_they_are_ignored() {
     assert_eq!(upsert["data"]["key"]["remoteJid"], group.as_str());
     assert_eq!(upsert["data"]["key"]["participant"], alice.jid.as_str(), "{upsert}");
     assert_eq!(upsert["data"]["message"]["conversation"], "to all");
+    eventually("the chat has the name of the group", async || {
+        let chats = node.post("/chat/findChats/acme", json!({})).await;
+        (chats[0]["pushName"] == "Sales").then_some(())
+    })
+    .await;
+    let chat = node.get(&format!("/chat/findChatByRemoteJid/acme?remoteJid={group}")).await;
+    assert_eq!(chat["name"], "Sales", "{chat}");
     let in_group = json!({"where": {"key": {"remoteJid": group}}});
     assert_eq!(node.messages("acme", in_group.clone()).await.len(), 1);
 
