@@ -51,6 +51,8 @@ pub struct Context {
     /// Lets few instances of the node record their histories at the same time.
     pub histories: Arc<Semaphore>,
     pub opened: AtomicBool,
+    /// The account was linked over this connection, and has not been open since.
+    pub linked: AtomicBool,
     pub trouble: Trouble,
     pub sockets: Sockets,
     pub files: media::Handle,
@@ -107,6 +109,7 @@ impl Context {
             ringing: Ringing::default(),
             histories,
             opened: AtomicBool::new(false),
+            linked: AtomicBool::new(false),
             trouble: Trouble::default(),
             sockets: Sockets::default(),
             over: CancellationToken::new(),

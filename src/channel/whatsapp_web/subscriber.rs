@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use wacore::iq::dirty::DirtyType;
 use wacore::types::events::{Event, EventInterest, EventKind, ServerAck, TempBanReason};
 use whatsapp_rust::Client;
 
 use super::address::from_wire;
+use super::changes;
 use super::connection::Context;
 use super::hook;
 use super::intake::{Item, Picture};
@@ -15,6 +17,10 @@ use crate::channel::{End, Signal};
 use crate::domain::{EventKind as Told, Jid};
 use crate::events::{EventsFor, Write};
 use crate::telemetry::metrics::DECRYPT_FAILURES;
+
+/// How long a new link waits for the address of its picture, which is told with it. One that was open
+/// before has it on record.
+const FIRST_PICTURE: Duration = Duration::from_secs(2);
 
 /// What the node wants to know; everything else is not even materialised by the library.
 pub fn interest() -> EventInterest {
@@ -112,6 +118,7 @@ pub async fn later(context: &Arc<Context>, client: &Arc<Client>, event: &Event) 
     match event {
         Event::PairingQrCode(qr) => context.signal(Signal::Qr(qr.code.clone())).await,
         Event::PairSuccess(pair) => {
+            context.linked.store(true, Ordering::SeqCst);
             // Before any group of this account is on record.
             if let Err(error) = hook::commit(context, vec![Write::ForgetGroups]).await {
                 tracing::warn!(instance = %context.seat.name, %error, "groups of an earlier account stay on record");
@@ -151,9 +158,17 @@ async fn opened(context: &Context, client: &Arc<Client>) {
     let name = Some(client.push_name()).filter(|name| !name.is_empty());
     context.opened.store(true, Ordering::SeqCst);
     keep(context, client).await;
+    let picture = client.pn().map(|own| Picture { of: own.to_non_ad(), removed: false });
+    let known = match &picture {
+        Some(picture) if context.linked.swap(false, Ordering::SeqCst) => {
+            let looking = changes::picture(context, client, picture);
+            tokio::time::timeout(FIRST_PICTURE, looking).await.is_ok()
+        }
+        _ => false,
+    };
     context.signal(Signal::Open { jid, lid, name }).await;
-    if let Some(own) = client.pn() {
-        context.intake.look_up(Picture { of: own.to_non_ad(), removed: false });
+    if let Some(picture) = picture.filter(|_| !known) {
+        context.intake.look_up(picture);
     }
     // An account that shows itself as online takes notifications away from its phone: only those
     // who ask for it are.

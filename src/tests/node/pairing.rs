@@ -1,10 +1,11 @@
 //! Linking accounts.
 
 use serde_json::{Value, json};
+use wa_sim::ProfileChange;
 use wa_sim::receiver::Receiver;
 use waggle::net::Method;
 
-use crate::support::{Node, eventually, simulator, told};
+use crate::support::{Node, contact, eventually, simulator, told};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_qr_links_an_account_and_a_restart_asks_for_none() {
@@ -36,6 +37,27 @@ async fn a_qr_links_an_account_and_a_restart_asks_for_none() {
     let row = &node.get("/instance/fetchInstances?instanceName=acme").await[0];
     assert_eq!(row["connectionStatus"], "open");
     assert_eq!(row["ownerJid"], format!("{}@s.whatsapp.net", paired.phone));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_told_with_the_picture_of_the_account() {
+    let simulator = simulator().await;
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start(&simulator).await;
+    let own = contact(&simulator, "Acme");
+    let change = ProfileChange { picture: Some(b"jpeg".to_vec()), ..ProfileChange::default() };
+    simulator.handle().set_profile(&own.phone, change).unwrap();
+    let created = node.create("acme", Some(&receiver)).await;
+    let qr = created["qrcode"]["code"].as_str().unwrap();
+    simulator.handle().scan_qr(qr, Some(&own.phone)).await.unwrap();
+    let open = told(&receiver, "connection.update", |body| body["data"]["state"] == "open").await;
+    let url = open["data"]["profilePictureUrl"].as_str().unwrap_or_else(|| panic!("no picture: {open}"));
+    let row = &node.get("/instance/fetchInstances?instanceName=acme").await[0];
+    assert_eq!(row["profilePicUrl"], url, "{row}");
+    told(&receiver, "contacts.update", |body| {
+        body["data"][0]["remoteJid"] == own.jid && body["data"][0]["profilePicUrl"] == url
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
