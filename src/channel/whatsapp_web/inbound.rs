@@ -47,9 +47,11 @@ pub async fn translate(context: &Context, client: &Client, inbound: &InboundMess
     Incoming { context, message: &inbound.message, inbound, chat, sender }.writes()
 }
 
-/// Whether the instance wants to know nothing of it.
+/// Whether the instance wants to know nothing of it. Statuses are for those who want to see them: who
+/// answers every message would answer them too. The posts of newsletters never come here.
 pub fn is_ignored(context: &Context, info: &MessageInfo) -> bool {
-    info.source.chat.is_group() && context.seat.settings.borrow().groups_ignore
+    let (chat, settings) = (&info.source.chat, context.seat.settings.borrow());
+    (chat.is_group() && settings.groups_ignore) || (chat.is_status_broadcast() && !settings.read_status)
 }
 
 impl Incoming<'_> {

@@ -60,26 +60,42 @@ async fn groups_are_told_until_they_are_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_status_is_told_and_seen_when_asked_to() {
+async fn a_status_is_told_and_seen_only_when_asked_to() {
     let simulator = simulator().await;
     let receiver = Receiver::start().await.unwrap();
     let node = Node::start(&simulator).await;
     let phone = node.pair("acme", &simulator, Some(&receiver)).await;
     let alice = contact(&simulator, "Alice");
-    let post = async |text: &str| {
-        let id = simulator.handle().post_status(&alice.phone, std::slice::from_ref(&phone), text).unwrap().id;
-        let is_it = |body: &Value| body["data"]["key"]["id"] == id.as_str();
-        let upsert = told(&receiver, "messages.upsert", is_it).await;
-        assert_eq!(upsert["data"]["key"]["remoteJid"], "status@broadcast");
-        id
+    let post = |text: &str| {
+        simulator.handle().post_status(&alice.phone, std::slice::from_ref(&phone), text).unwrap().id
     };
-    let unseen = post("on holiday").await;
+    let is = |id: &str| {
+        let id = id.to_owned();
+        move |body: &Value| body["data"]["key"]["id"] == id.as_str()
+    };
+    let statuses = json!({"where": {"key": {"remoteJid": "status@broadcast"}}});
+    let unwanted = post("on holiday");
+    eventually("the server is rid of it", async || {
+        let account = simulator.handle().account_info(&phone).unwrap();
+        (account.devices[0].pending_messages == 0).then_some(())
+    })
+    .await;
+    let direct = write(&simulator, &alice.phone, &phone, "to acme").await;
+    told(&receiver, "messages.upsert", is(&direct)).await;
+    assert!(node.messages("acme", statuses.clone()).await.is_empty());
+    let told_of = receiver.deliveries().iter().any(|one| one.body.to_string().contains(&unwanted));
+    assert!(!told_of, "who answers every message would answer it");
+
     node.post("/settings/set/acme", settings("readStatus")).await;
-    let seen = post("back again").await;
+    let wanted = post("back again");
+    let upsert = told(&receiver, "messages.upsert", is(&wanted)).await;
+    assert_eq!(upsert["data"]["key"]["remoteJid"], "status@broadcast");
+    assert_eq!(upsert["data"]["key"]["participant"], alice.jid.as_str(), "{upsert}");
+    assert_eq!(node.messages("acme", statuses).await.len(), 1);
     let reads = async || -> Vec<String> {
         let signals = simulator.handle().signals(&alice.phone).unwrap();
         signals.into_iter().filter(|one| one.kind == "read").flat_map(|one| one.ids).collect()
     };
-    eventually("Alice sees who saw it", async || reads().await.contains(&seen).then_some(())).await;
-    assert!(!reads().await.contains(&unseen));
+    eventually("Alice sees who saw it", async || reads().await.contains(&wanted).then_some(())).await;
+    assert!(!reads().await.contains(&unwanted));
 }
