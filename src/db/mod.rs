@@ -50,8 +50,8 @@ pub use search::words;
 pub use session_records::{SessionRecord, SessionRecords};
 pub use sinks::Sinks;
 pub use writer::{
-    Amendment, ChatState, EventsFor, MessageHead, Observer, Outcome, Routed, SessionChange, Ticket, Unit,
-    Unread, Write, Writer,
+    Amendment, ChatState, ContactEvents, EventsFor, MessageHead, Observer, Outcome, Routed, SessionChange,
+    Ticket, Unit, Unread, Write, Writer,
 };
 
 /// Wall time in unix milliseconds.

@@ -21,6 +21,23 @@ pub struct MessageKey {
     pub remote_jid_alt: Option<String>,
 }
 
+impl MessageKey {
+    /// In which form the addresses of the key are: `pn` by phone number, `lid` by hidden identity. `None`
+    /// for other addresses, as of a newsletter.
+    #[must_use]
+    pub fn addressing_mode(&self) -> Option<&'static str> {
+        let sender = self.participant.as_deref().unwrap_or(&self.remote_jid);
+        match sender.rsplit('@').next() {
+            Some("s.whatsapp.net") => Some("pn"),
+            Some("lid") => Some("lid"),
+            _ => None,
+        }
+    }
+}
+
+/// The sender's name of the account's own messages where it has none: Evolution API shows this one.
+pub const OWN_NAME: &str = "Você";
+
 /// A short name of what a message is, out of a closed list; `message_type` is the name of the content's
 /// field. What is not in the list is `other`.
 #[must_use]
@@ -128,8 +145,8 @@ pub struct StoredMessage {
 pub mod present {
     use std::borrow::Cow;
 
+    use serde_json::json;
     use serde_json::value::RawValue;
-    use serde_json::{Value, json};
 
     use super::{MessageKey, StoredMessage};
     use crate::domain::{InstanceId, poll};
@@ -141,12 +158,20 @@ pub mod present {
         key: &'a MessageKey,
         #[serde(skip_serializing_if = "Option::is_none")]
         deleted: Option<bool>,
+        #[serde(rename = "addressingMode", skip_serializing_if = "Option::is_none")]
+        addressing_mode: Option<&'static str>,
     }
 
     /// The identity of a message, with a mark when it was deleted for everyone.
     #[must_use]
     pub fn key(key: &MessageKey, deleted: bool) -> Key<'_> {
-        Key { key, deleted: deleted.then_some(true) }
+        Key { key, deleted: deleted.then_some(true), addressing_mode: None }
+    }
+
+    /// The identity of a message in what WhatsApp has just told, which says how it is addressed.
+    #[must_use]
+    pub fn told_key(key: &MessageKey) -> Key<'_> {
+        Key { key, deleted: None, addressing_mode: key.addressing_mode() }
     }
 
     /// JSON text as it is, or `null` when it is not JSON.
@@ -158,13 +183,13 @@ pub mod present {
     /// The answer to a send and the `send.message` event.
     #[must_use]
     pub fn sent(message: &StoredMessage, instance: InstanceId, media_url: Option<&str>) -> Box<RawValue> {
-        object(message, instance, "PENDING", media_url)
+        object((key(&message.key, false), message), instance, "PENDING", media_url)
     }
 
     /// The `messages.upsert` event.
     #[must_use]
     pub fn received(message: &StoredMessage, instance: InstanceId, media_url: Option<&str>) -> Box<RawValue> {
-        object(message, instance, message.status.as_str(), media_url)
+        object((told_key(&message.key), message), instance, message.status.as_str(), media_url)
     }
 
     /// A content with the link to its file, which comes last: clients take the first field for what the
@@ -178,12 +203,15 @@ pub mod present {
 
     /// Kinds that the contract shows without the field when nothing goes along.
     fn has_no_context(message_type: &str) -> bool {
-        matches!(message_type, "reactionMessage" | "viewOnceMessage" | "viewOnceMessageV2")
-            || poll::is_poll(message_type)
+        let plain = matches!(
+            message_type,
+            "conversation" | "reactionMessage" | "viewOnceMessage" | "viewOnceMessageV2"
+        );
+        plain || poll::is_poll(message_type)
     }
 
     fn object(
-        message: &StoredMessage,
+        (key, message): (Key<'_>, &StoredMessage),
         instance: InstanceId,
         status: &str,
         media_url: Option<&str>,
@@ -191,7 +219,7 @@ pub mod present {
         #[derive(serde::Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Shown<'a> {
-            key: Value,
+            key: Key<'a>,
             push_name: Option<&'a str>,
             status: &'a str,
             message: Option<Cow<'a, RawValue>>,
@@ -204,7 +232,7 @@ pub mod present {
         }
         let content = poll::shown(&message.message_type, &message.message).0;
         let shown = Shown {
-            key: json!(message.key),
+            key,
             push_name: message.push_name.as_deref(),
             status,
             message: match media_url {

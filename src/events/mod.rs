@@ -9,7 +9,8 @@ pub mod rabbitmq;
 pub mod relay;
 
 pub use crate::db::{
-    Amendment, ChatState, EventsFor, GroupRow, Groups, MessageHead, Outcome, Routed, Unread, Write,
+    Amendment, ChatState, Contact, ContactEvents, EventsFor, GroupRow, Groups, MessageHead, Outcome, Routed,
+    Unread, Write,
 };
 pub use body::{About, Body, date_time};
 pub use journal::{GLOBAL_WEBHOOK, GlobalSinks, Journal};

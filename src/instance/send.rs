@@ -220,10 +220,11 @@ impl Handle {
     }
 
     fn row(&self, prepared: &Prepared) -> StoredMessage {
+        let own = self.0.view.borrow().profile_name.clone();
         StoredMessage {
             id: Uuid::now_v7(),
             key: prepared.key.clone(),
-            push_name: self.0.view.borrow().profile_name.clone(),
+            push_name: Some(own.unwrap_or_else(|| message::OWN_NAME.to_owned())),
             status: MessageStatus::Pending,
             updates: Vec::new(),
             message_type: prepared.message_type.clone(),

@@ -83,6 +83,8 @@ mod ratchet;
 mod redis;
 #[path = "node/refusals.rs"]
 mod refusals;
+#[path = "node/replies.rs"]
+mod replies;
 #[path = "node/search.rs"]
 mod search;
 #[path = "node/serving.rs"]

@@ -26,7 +26,12 @@ use crate::{
 pub(crate) fn message(world: &World, from: &Account, chat: &str, order: &Compose) -> Result<Message> {
     let mut message = content(world, from, chat, &order.content)?;
     if let Some(context) = context(order) {
-        message.set_context_info(context);
+        let captioned = message.document_with_caption_message.as_option_mut();
+        let inner = captioned.and_then(|captioned| captioned.message.as_option_mut());
+        match inner {
+            Some(document) => document.set_context_info(context),
+            None => message.set_context_info(context),
+        };
     }
     if !message.message_context_info.is_set()
         && !matches!(order.content, Kind::Reaction { .. } | Kind::Vote { .. })

@@ -11,8 +11,8 @@ use super::connection::Context;
 use super::intake::Picture;
 use crate::channel::Signal;
 use crate::domain::label::Edited;
-use crate::domain::{self, EventKind, Jid};
-use crate::events::{ChatState, Write};
+use crate::domain::{self, EventKind, InstanceId, Jid};
+use crate::events::{ChatState, Contact, Write};
 
 /// Whether a report is a change of this kind.
 pub const fn is_one(event: &Event) -> bool {
@@ -99,6 +99,14 @@ fn shown(chat: &Jid, state: ChatState, context: &Context) -> Value {
     }
     shown.insert("instanceId".to_owned(), json!(context.seat.instance));
     Value::Object(shown)
+}
+
+/// A contact as it is told; of its names the one that it is told for.
+pub fn contact(contact: &Contact, name: Option<&str>, instance: InstanceId) -> Value {
+    json!({
+        "remoteJid": contact.remote_jid, "pushName": name, "profilePicUrl": contact.profile_pic_url,
+        "instanceId": instance,
+    })
 }
 
 async fn delete(context: &Context, client: &Client, chat: &WireJid) {

@@ -14,11 +14,12 @@ use whatsapp_rust::Client;
 
 use super::address::{self, Shown};
 use super::connection::Context;
+use super::content::Content;
 use super::hook;
-use super::inbound::{content, context_of, source};
+use super::inbound::source;
 use crate::channel::Signal;
 use crate::domain::address::JidKind;
-use crate::domain::message::present;
+use crate::domain::message::{OWN_NAME, present};
 use crate::domain::{EventKind, HistoryPart, MessageKey, MessageStatus, StoredMessage};
 use crate::events::{self, ChatState, Unread, Write};
 
@@ -199,7 +200,7 @@ async fn message_of(client: &Client, chat: &Shown, info: &wa::WebMessageInfo) ->
     if message.protocol_message.is_set() {
         return None;
     }
-    let (message_type, content) = content(message)?;
+    let Content { message_type, fields, context_info } = Content::of(message)?;
     let from_me = key.from_me.unwrap_or_default();
     let several = matches!(chat.jid.kind(), JidKind::Group | JidKind::Broadcast);
     let participant = match info.participant.as_ref().or(key.participant.as_ref()).filter(|_| several) {
@@ -217,11 +218,11 @@ async fn message_of(client: &Client, chat: &Shown, info: &wa::WebMessageInfo) ->
             participant: participant.map(|sender| sender.jid.to_string()),
             remote_jid_alt: chat.alt.as_ref().map(ToString::to_string),
         },
-        push_name: info.push_name.clone(),
+        push_name: info.push_name.clone().or_else(|| from_me.then(|| OWN_NAME.to_owned())),
         status: status(info.status, from_me),
         updates: Vec::new(),
-        context_info: context_of(&content, &message_type),
-        message: Value::Object(content).to_string(),
+        context_info,
+        message: Value::Object(fields).to_string(),
         message_type,
         timestamp: info.message_timestamp.and_then(|time| i64::try_from(time).ok()).unwrap_or_default(),
         deleted: false,
@@ -257,8 +258,7 @@ async fn names(context: &Context, client: &Client, names: Vec<wa::Pushname>) {
                 push_name: Some(name.clone()),
                 profile_pic_url: None,
                 saved_name: None,
-                on_new: Vec::new(),
-                on_change: Vec::new(),
+                events: None,
             });
         }
         // Evolution API has both in its list, and tells the second.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 use wacore::types::events::InboundMessage;
 use wacore::types::message::MessageInfo;
@@ -14,16 +14,12 @@ use whatsapp_rust::Client;
 
 use super::address::{self, Shown};
 use super::connection::Context;
-use super::{json, votes};
+use super::content::Content;
+use super::{changes, votes};
 use crate::domain::address::JidKind;
-use crate::domain::message::present;
-use crate::domain::{Event, EventKind, MessageKey, MessageStatus, StoredMessage, poll};
-use crate::events::{EventsFor, Routed, Unread, Write};
-
-/// What goes along with a message of any kind: keys and bookkeeping of the protocol.
-pub const CONTEXT: &str = "messageContextInfo";
-/// Fields that never leave the node; of [`CONTEXT`] only what the votes of a poll are read with.
-const INTERNAL: [&str; 2] = [CONTEXT, "senderKeyDistributionMessage"];
+use crate::domain::message::{OWN_NAME, present};
+use crate::domain::{Event, EventKind, MessageKey, MessageStatus, StoredMessage};
+use crate::events::{ContactEvents, EventsFor, Routed, Unread, Write};
 
 /// An incoming message with its addresses in the form of the API.
 struct Incoming<'a> {
@@ -60,15 +56,8 @@ impl Incoming<'_> {
         writes.extend(self.context.learn(&self.chat));
         match self.protocol() {
             Some(protocol) => writes.extend(self.protocol_writes(protocol)),
-            None => {
-                writes.extend(self.content_writes());
-                writes.extend(votes::counted(
-                    self.context,
-                    self.message,
-                    &self.inbound.info,
-                    [&self.chat, &self.sender],
-                ));
-            }
+            None if self.message.poll_update_message.is_set() => writes.extend(self.vote_writes()),
+            None => writes.extend(self.content_writes()),
         }
         writes
     }
@@ -86,11 +75,11 @@ impl Incoming<'_> {
         let (remote_jid, sender) = (Some(self.chat.jid.to_string()), self.participant());
         match protocol.r#type? {
             ProtocolType::REVOKE => {
-                let events = self.told_later(EventKind::MessagesDelete, |key| json!(key));
+                let events = self.told_later(EventKind::MessagesDelete, |key| json!(present::told_key(key)));
                 Some(Write::Delete { key_id, remote_jid, from_me, sender, events })
             }
             ProtocolType::MESSAGE_EDIT => {
-                let (_, content) = content(protocol.edited_message.as_option()?)?;
+                let content = Content::of(protocol.edited_message.as_option()?)?.fields;
                 let time = protocol.timestamp_ms.unwrap_or_else(|| self.context.seat.journal.now());
                 let edited = content.clone();
                 let events = self.told_later(EventKind::MessagesEdited, move |key| {
@@ -103,21 +92,29 @@ impl Incoming<'_> {
         }
     }
 
+    /// A vote is a change of its poll, and no message of its own.
+    fn vote_writes(&self) -> impl Iterator<Item = Write> {
+        let addresses = [&self.chat, &self.sender];
+        let counted = votes::counted(self.context, self.message, &self.inbound.info, addresses);
+        counted.into_iter().chain(self.contact_write())
+    }
+
     fn content_writes(&self) -> Vec<Write> {
-        let Some((message_type, content)) = content(self.message) else { return Vec::new() };
+        let Some(content) = Content::of(self.message) else { return Vec::new() };
+        let Content { message_type, fields, context_info } = content;
         let (id, seat) = (Uuid::now_v7(), &self.context.seat);
         let policy = || seat.settings.borrow().media.clone();
-        let keep = seat.journal.keep(policy, &seat.name, id, || Some(Cow::Borrowed(&content)));
+        let keep = seat.journal.keep(policy, &seat.name, id, || Some(Cow::Borrowed(&fields)));
         let info = &self.inbound.info;
         let from_me = info.source.is_from_me;
         let stored = Arc::new(StoredMessage {
             id,
             key: self.key(),
-            push_name: self.push_name(),
+            push_name: self.push_name().or_else(|| from_me.then(|| OWN_NAME.to_owned())),
             status: if from_me { MessageStatus::ServerAck } else { MessageStatus::DeliveryAck },
             updates: Vec::new(),
-            context_info: context_of(&content, &message_type),
-            message: Value::Object(content).to_string(),
+            context_info,
+            message: Value::Object(fields).to_string(),
             message_type,
             source: source(&info.id).to_owned(),
             timestamp: info.timestamp.timestamp(),
@@ -164,19 +161,34 @@ impl Incoming<'_> {
         if self.inbound.info.source.is_from_me || !self.context.names.learn(&self.sender.jid, &name) {
             return None;
         }
-        let instance = self.context.seat.instance;
-        let data = json!({
-            "remoteJid": self.sender.jid, "pushName": name, "profilePicUrl": null, "instanceId": instance,
-        });
         Some(Write::Contact {
             remote_jid: self.sender.jid.to_string(),
             remote_jid_alt: self.sender.alt.as_ref().map(ToString::to_string),
             push_name: Some(name),
             profile_pic_url: None,
             saved_name: None,
-            on_new: self.event(EventKind::ContactsUpsert, &data),
-            on_change: self.event(EventKind::ContactsUpdate, &json!([data])),
+            events: self.contact_told(),
         })
+    }
+
+    /// What is told of the sender, with the picture that is on record.
+    fn contact_told(&self) -> ContactEvents {
+        let journal = self.context.seat.journal.clone();
+        let (chat, id) = (self.chat.jid.to_string(), self.inbound.info.id.clone());
+        Some(Arc::new(move |contact, is_new| {
+            let data = changes::contact(contact, contact.push_name.as_deref(), journal.instance());
+            let (kind, data) = if is_new {
+                (EventKind::ContactsUpsert, data)
+            } else {
+                (EventKind::ContactsUpdate, json!([data]))
+            };
+            if !journal.wants(kind) {
+                return Vec::new();
+            }
+            let about = (chat.as_str(), contact.remote_jid.as_str(), id.as_str(), "");
+            let event = Event::about_message(journal.instance(), kind, about, journal.now(), &data);
+            event.map(|event| journal.routed(event)).unwrap_or_default()
+        }))
     }
 
     fn key(&self) -> MessageKey {
@@ -234,24 +246,6 @@ impl Incoming<'_> {
             event.map(|event| journal.routed(event)).unwrap_or_default()
         }))
     }
-}
-
-/// The content as the API shows it, and the name of its field; `None` when there is none, as in a
-/// message that only distributes keys.
-pub fn content(message: &wa::Message) -> Option<(String, Map<String, Value>)> {
-    let Ok(Value::Object(mut content)) = json::to_value(message) else { return None };
-    let secret = content.get(CONTEXT).and_then(|context| context.get("messageSecret")).cloned();
-    content.retain(|field, _| !INTERNAL.contains(&field.as_str()));
-    let name = content.keys().next()?.clone();
-    if let Some(secret) = secret.filter(|_| poll::is_poll(&name)) {
-        content.insert(CONTEXT.to_owned(), json!({"messageSecret": secret}));
-    }
-    Some((name, content))
-}
-
-/// Quoted message and mentions of a content, as JSON text.
-pub fn context_of(content: &Map<String, Value>, message_type: &str) -> Option<String> {
-    content.get(message_type)?.get("contextInfo").map(Value::to_string)
 }
 
 /// Which kind of client chose a message id, by the habits of WhatsApp's clients.

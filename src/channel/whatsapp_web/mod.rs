@@ -10,6 +10,7 @@ mod catalogue;
 mod changes;
 mod chats;
 mod connection;
+mod content;
 mod factory;
 mod files;
 mod groups;

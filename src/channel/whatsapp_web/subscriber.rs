@@ -181,17 +181,18 @@ async fn opened(context: &Context, client: &Arc<Client>) {
 /// A contact of the phone's address book.
 async fn saved_contact(context: &Context, jid: &Jid, name: Option<String>) {
     let journal = &context.seat.journal;
-    let data = serde_json::json!([{
-        "remoteJid": jid, "pushName": name, "profilePicUrl": null, "instanceId": context.seat.instance,
-    }]);
+    let (later, shown) = (journal.clone(), name.clone());
     let write = Write::Contact {
         remote_jid: jid.to_string(),
         remote_jid_alt: None,
         push_name: None,
         profile_pic_url: None,
         saved_name: Some(name),
-        on_new: journal.event(Told::ContactsUpsert, &data),
-        on_change: journal.event(Told::ContactsUpdate, &data),
+        events: Some(Arc::new(move |contact, is_new| {
+            let kind = if is_new { Told::ContactsUpsert } else { Told::ContactsUpdate };
+            let contact = changes::contact(contact, shown.as_deref(), later.instance());
+            later.event(kind, &serde_json::json!([contact]))
+        })),
     };
     context.note(vec![write]).await;
 }

@@ -12,7 +12,7 @@ use waproto::whatsapp as wa;
 
 use super::address::{Shown, from_wire};
 use super::connection::Context;
-use super::inbound::CONTEXT;
+use super::content::BOOKKEEPING;
 use crate::domain::{Event, EventKind, poll};
 use crate::events::{EventsFor, MessageHead, Write};
 
@@ -65,7 +65,7 @@ impl Vote {
     /// The poll's content with the vote.
     fn applied(&self, head: &MessageHead) -> Option<String> {
         let mut content: Value = serde_json::from_str(head.message.as_deref()?).ok()?;
-        let secret = STANDARD.decode(content[CONTEXT]["messageSecret"].as_str()?).ok()?;
+        let secret = STANDARD.decode(content[BOOKKEEPING]["messageSecret"].as_str()?).ok()?;
         let Some(hashes) = self.opened(head, &secret) else {
             tracing::debug!("a vote could not be decrypted");
             return None;

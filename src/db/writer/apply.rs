@@ -137,21 +137,20 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
             let changed = labels::put(state, instance, (label_id, remote_jid), *labeled);
             told(state, instance, changed, events)
         }
-        Write::Contact {
-            remote_jid,
-            remote_jid_alt,
-            push_name,
-            profile_pic_url,
-            saved_name,
-            on_new,
-            on_change,
-        } => {
+        Write::Contact { remote_jid, remote_jid_alt, push_name, profile_pic_url, saved_name, events } => {
             let change = ContactChange { remote_jid, remote_jid_alt, push_name, profile_pic_url, saved_name };
             let effect = directory::contact(state, instance, &change);
             if effect == Effect::New {
                 state.grow(instance, |grown| grown.contacts += 1);
             }
-            effect.tell(state, instance, on_new, on_change)
+            let contact = state.contacts.get(&(instance, remote_jid.clone()));
+            let told_of = match (events, contact) {
+                (Some(events), Some(contact)) if effect != Effect::Same => {
+                    events(&contact.row, effect == Effect::New)
+                }
+                _ => Vec::new(),
+            };
+            told(state, instance, effect != Effect::Same, &told_of)
         }
         Write::ContactPicture { remote_jid, profile_pic_url, events } => {
             let changed = directory::picture(state, instance, remote_jid, profile_pic_url.as_deref());

@@ -35,14 +35,12 @@ fn write(write: &Write) -> Result<(), Error> {
         Write::Sent { events, .. } => routed(events),
         // A message with such an id is not on record: nothing to refuse.
         Write::Status { .. } | Write::Edit { .. } | Write::Amend { .. } | Write::Delete { .. } => Ok(()),
-        Write::Chat { remote_jid, remote_jid_alt, on_new, on_change, .. }
-        | Write::Contact { remote_jid, remote_jid_alt, on_new, on_change, .. } => {
+        Write::Contact { remote_jid, remote_jid_alt, .. } => {
             jid(remote_jid)?;
-            optional(remote_jid_alt.as_deref(), "remoteJidAlt", JID_MAX)?;
-            routed(on_new)?;
-            routed(on_change)
+            optional(remote_jid_alt.as_deref(), "remoteJidAlt", JID_MAX)
         }
-        Write::ChatState { remote_jid, remote_jid_alt, on_new, on_change, .. } => {
+        Write::Chat { remote_jid, remote_jid_alt, on_new, on_change, .. }
+        | Write::ChatState { remote_jid, remote_jid_alt, on_new, on_change, .. } => {
             jid(remote_jid)?;
             optional(remote_jid_alt.as_deref(), "remoteJidAlt", JID_MAX)?;
             routed(on_new)?;

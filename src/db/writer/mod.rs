@@ -22,4 +22,6 @@ mod write;
 pub(in crate::db) use queue::new;
 pub use queue::{Observer, Outcome, Ticket, Writer};
 pub use task::Task;
-pub use write::{Amendment, ChatState, EventsFor, MessageHead, Routed, SessionChange, Unit, Unread, Write};
+pub use write::{
+    Amendment, ChatState, ContactEvents, EventsFor, MessageHead, Routed, SessionChange, Unit, Unread, Write,
+};

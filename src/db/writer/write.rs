@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::db::{GroupRow, InstanceUpdate};
+use crate::db::{Contact, GroupRow, InstanceUpdate};
 use crate::domain::{Event, Fence, InstanceId, MediaKind, MessageKey, MessageStatus, StoredMessage};
 
 /// Writes of one instance that happen together or not at all, in order.
@@ -192,10 +192,8 @@ pub enum Write {
         profile_pic_url: Option<String>,
         /// The name in the account's address book; `Some(None)` takes it out of the book.
         saved_name: Option<Option<String>>,
-        /// Told when created.
-        on_new: Vec<Routed>,
-        /// Told when it existed and changed.
-        on_change: Vec<Routed>,
+        /// Told when created or changed.
+        events: ContactEvents,
     },
     /// Notes where the picture of a contact is, or that it has none. A contact that is not on record is
     /// made for a picture.
@@ -307,6 +305,10 @@ pub struct Routed {
 /// Makes the events of a change to a message that the caller does not have: it is called inside
 /// the writer with the message as it became, and must neither block nor take long.
 pub type EventsFor = Option<Arc<dyn Fn(&MessageHead) -> Vec<Routed> + Send + Sync>>;
+
+/// Makes the events of a contact that came or changed, as [`EventsFor`] is called: with the contact as it
+/// became, and whether it is new.
+pub type ContactEvents = Option<Arc<dyn Fn(&Contact, bool) -> Vec<Routed> + Send + Sync>>;
 
 /// Makes the new content of a message's content, as [`EventsFor`] is called.
 pub type Amendment = Arc<dyn Fn(&MessageHead) -> Option<String> + Send + Sync>;

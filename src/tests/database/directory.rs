@@ -1,5 +1,7 @@
 //! Chats, contacts, addresses and sinks.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 use waggle::db::{ChatFilter, ChatState, ContactFilter, GroupRow, Pair, Routed, Unread, Write};
 use waggle::domain::{EventKind, SinkKind};
@@ -26,8 +28,9 @@ fn contact(jid: &str, push_name: &str, saved_name: Option<Option<&str>>) -> Writ
         push_name: Some(push_name.to_owned()),
         profile_pic_url: None,
         saved_name: saved_name.map(|name| name.map(str::to_owned)),
-        on_new: vec![event(EventKind::ContactsUpsert)],
-        on_change: vec![event(EventKind::ContactsUpdate)],
+        events: Some(Arc::new(|_, is_new| {
+            vec![event(if is_new { EventKind::ContactsUpsert } else { EventKind::ContactsUpdate })]
+        })),
     }
 }
 

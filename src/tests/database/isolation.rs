@@ -34,8 +34,7 @@ pub async fn nothing_crosses_tenants(world: &World) {
                 push_name: Some(name.to_owned()),
                 profile_pic_url: None,
                 saved_name: None,
-                on_new: vec![],
-                on_change: vec![],
+                events: None,
             },
             Write::Address { lid: "1@lid".to_owned(), pn: format!("{name}@x"), on_chat: vec![] },
             Write::Group {

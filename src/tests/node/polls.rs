@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use wa_sim::receiver::Receiver;
+use wa_sim::receiver::{Delivery, Receiver};
 use wa_sim::{Compose, Kind, NewGroup, Simulator};
 use waggle::net::Method;
 
@@ -62,6 +62,12 @@ async fn votes_are_counted_also_after_a_restart() {
     vote(&simulator, &alice.phone, &phone, id, &["b"]).await;
     let for_b = json!([{"name": "a", "voters": []}, {"name": "b", "voters": [alice.jid]}]);
     counted(&receiver, id, for_b.clone()).await;
+    let is_vote = |one: &Delivery| {
+        one.event() == "messages.upsert" && one.body["data"]["messageType"] == "pollUpdateMessage"
+    };
+    assert!(!receiver.deliveries().iter().any(is_vote), "a vote is no message");
+    let votes = node.messages("acme", json!({"where": {"messageType": "pollUpdateMessage"}})).await;
+    assert!(votes.is_empty(), "{votes:?}");
     let stored = node.messages("acme", json!({"where": {"key": {"id": id}}})).await;
     let updates = stored[0]["MessageUpdate"].as_array().unwrap();
     assert!(updates.iter().any(|update| update["pollUpdates"] == for_b), "{stored:?}");

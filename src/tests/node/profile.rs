@@ -4,7 +4,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wa_sim::receiver::Receiver;
-use wa_sim::{Business, ProfileChange, Send};
+use wa_sim::{Business, NewContact, ProfileChange, Send};
 use waggle::net::Method;
 
 use crate::support::{Node, contact, eventually, simulator, told};
@@ -97,6 +97,14 @@ async fn the_profile_of_a_contact_is_read_and_its_changes_are_told() {
         (&json!(true), &json!("a@b.example")),
         "{profile}"
     );
+
+    let renamed =
+        NewContact { phone: Some(alice.phone.clone()), name: Some("Alicia".into()), ..NewContact::default() };
+    simulator.handle().create_contact(renamed).unwrap();
+    let order = Send { to: phone.clone(), text: "my new name".into(), ..Send::default() };
+    simulator.handle().send(&alice.phone, order).await.unwrap();
+    let update = told(&receiver, "contacts.update", |body| body["data"][0]["pushName"] == "Alicia").await;
+    assert_eq!(update["data"][0]["profilePicUrl"], url.as_str(), "what is on record is told: {update}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

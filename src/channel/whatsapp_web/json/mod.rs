@@ -49,7 +49,9 @@ mod tests {
         let message = wa::Message { extended_text_message: MessageField::some(text), ..Default::default() };
         assert_eq!(
             to_value(&message).unwrap(),
-            json!({"extendedTextMessage": {"text": "hi", "jpegThumbnail": "AQID", "contextInfo": {"stanzaId": "A"}}})
+            json!({"extendedTextMessage": {"text": "hi", "jpegThumbnail": "AQID", "contextInfo": {
+                "stanzaId": "A", "mentionedJid": [], "groupMentions": [],
+            }}})
         );
     }
 
@@ -67,7 +69,7 @@ mod tests {
         let shown = json!({"imageMessage": {
             "url": "https://mmg.whatsapp.net/x", "mimetype": "image/png", "fileSha256": "AQID",
             "fileLength": 268, "height": 1, "mediaKey": "BAUG", "mediaKeyTimestamp": 1_795_224_966_i64,
-            "contextInfo": {"stanzaId": "A", "mentionedJid": ["1@s.whatsapp.net"], "isForwarded": true},
+            "contextInfo": {"stanzaId": "A", "mentionedJid": ["1@s.whatsapp.net"], "groupMentions": [], "isForwarded": true},
         }});
         let message: wa::Message = from_value(&shown).unwrap();
         let image = message.image_message.as_option().unwrap();

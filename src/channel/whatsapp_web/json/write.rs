@@ -33,6 +33,9 @@ const NUMBERED: [(&str, &[&str]); 3] = [
     ("initiator", &["CHANGED_IN_CHAT", "INITIATED_BY_ME", "INITIATED_BY_OTHER", "BIZ_UPGRADE_FB_HOSTING"]),
 ];
 
+/// Lists that the contract shows also when they are empty, by the message that has them.
+const SHOWN_EMPTY: (&str, [&str; 2]) = ("ContextInfo", ["mentionedJid", "groupMentions"]);
+
 /// `Byte` tells the elements of a byte string from numbers: protobuf has no 8-bit numbers. Of a
 /// `oneof` the library makes an object in the object; the API shows its field beside the others.
 enum Out {
@@ -64,6 +67,8 @@ struct List(Vec<Out>);
 
 #[derive(Default)]
 struct Object {
+    /// The name of the message; empty for a map.
+    name: &'static str,
     fields: Map<String, Value>,
     key: String,
 }
@@ -168,8 +173,8 @@ impl ser::Serializer for Writer {
         Ok(Object::default())
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Object, Failed> {
-        Ok(Object::default())
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Object, Failed> {
+        Ok(Object { name, ..Object::default() })
     }
 
     fn serialize_struct_variant(
@@ -237,7 +242,9 @@ impl Object {
             }
             other => (camel(key), other.into_value()),
         };
-        if !is_absent(&value) {
+        let (message, lists) = SHOWN_EMPTY;
+        let is_shown_empty = self.name == message && lists.contains(&field.as_str());
+        if is_shown_empty || !is_absent(&value) {
             self.fields.insert(field, value);
         }
         Ok(())

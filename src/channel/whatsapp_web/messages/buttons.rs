@@ -10,7 +10,7 @@ use waproto::whatsapp::message::{InteractiveMessage, interactive_message};
 
 use super::{Connection, Payload};
 use crate::channel::kinds::{Button, Buttons};
-use crate::channel::whatsapp_web::inbound::content;
+use crate::channel::whatsapp_web::content::Content;
 use crate::channel::{Error, Media, Prepared};
 use crate::domain::Jid;
 use crate::media::Ready;
@@ -28,10 +28,10 @@ impl Connection {
         };
         let mut prepared = self.prepared(chat, message(buttons, header), context).await?;
         if let Some(Payload::Message(message)) = prepared.payload.downcast_ref::<Payload>()
-            && let Some((_, shown)) = content(message)
+            && let Some(shown) = Content::of(message)
         {
             prepared.message_type = "viewOnceMessage".to_owned();
-            prepared.message = json!({"viewOnceMessage": {"message": shown}}).to_string();
+            prepared.message = json!({"viewOnceMessage": {"message": shown.fields}}).to_string();
         }
         Ok(prepared)
     }

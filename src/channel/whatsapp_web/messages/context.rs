@@ -7,7 +7,7 @@ use waproto::whatsapp as wa;
 use super::Connection;
 use crate::channel::groups::Member;
 use crate::channel::whatsapp_web::address::from_wire;
-use crate::channel::whatsapp_web::inbound::CONTEXT;
+use crate::channel::whatsapp_web::content::BOOKKEEPING;
 use crate::channel::whatsapp_web::json::from_value;
 use crate::channel::{Error, Outgoing, Quoted};
 use crate::domain::Jid;
@@ -39,7 +39,9 @@ impl Connection {
             (None, true) => own,
             (None, false) => Some(quoted.key.remote_jid.clone()),
         };
-        let other_chat = quoted.key.remote_jid != chat.as_str();
+        // The chat may be named in either of its forms.
+        let forms = [Some(&quoted.key.remote_jid), quoted.key.remote_jid_alt.as_ref()];
+        let other_chat = !forms.into_iter().flatten().any(|form| form == chat.as_str());
         Ok(wa::ContextInfo {
             stanza_id: Some(quoted.key.id.clone()),
             participant: author,
@@ -63,7 +65,7 @@ fn quoted_message(message: Option<&str>) -> wa::Message {
     let content = message.and_then(|text| serde_json::from_str::<Value>(text).ok());
     let Some(mut content) = content else { return wa::Message::default() };
     // The secret of a poll is for those who got the poll.
-    content.as_object_mut().and_then(|parts| parts.remove(CONTEXT));
+    content.as_object_mut().and_then(|parts| parts.remove(BOOKKEEPING));
     for part in content.as_object_mut().into_iter().flat_map(|parts| parts.values_mut()) {
         if let Some(part) = part.as_object_mut() {
             part.remove("contextInfo");

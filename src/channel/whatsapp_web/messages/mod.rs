@@ -24,7 +24,7 @@ use whatsapp_rust::{Client, RevokeType, SendOptions};
 
 use super::address::to_wire;
 use super::connection::Connection;
-use super::inbound::{content, context_of};
+use super::content::Content as Shown;
 use super::json::from_value;
 use crate::channel::{Content, Edit, Error, Messages, Outgoing, Prepared};
 use crate::domain::{Jid, MessageKey};
@@ -34,6 +34,9 @@ const ACK: Duration = Duration::from_secs(15);
 
 /// How long a message may take to leave: keys and devices of its recipients are asked for before.
 const LEAVE: Duration = Duration::from_secs(20);
+
+/// What the contract shows beside most kinds of messages when nothing goes along with them.
+const NO_CONTEXT: &str = r#"{"mentionedJid":[],"groupMentions":[]}"#;
 
 /// What leaves the node.
 enum Payload {
@@ -47,7 +50,11 @@ enum Payload {
 impl Messages for Connection {
     async fn compose(&self, chat: &Jid, message: Outgoing) -> Result<Prepared, Error> {
         let context = self.context_info(chat, &message).await?;
-        match message.content {
+        let shows_context = matches!(
+            message.content,
+            Content::Text { .. } | Content::Location(_) | Content::Contacts(_) | Content::Media(_)
+        );
+        let composed = match message.content {
             Content::Text { text, link_preview } => {
                 self.compose_text(chat, text, link_preview, context).await
             }
@@ -69,7 +76,12 @@ impl Messages for Connection {
                 self.prepared(chat, message, context).await
             }
             Content::Status(status) => self.compose_status(chat, status).await,
+        };
+        let mut prepared = composed?;
+        if shows_context {
+            prepared.context_info.get_or_insert_with(|| NO_CONTEXT.to_owned());
         }
+        Ok(prepared)
     }
 
     async fn compose_edit(&self, key: &MessageKey, edit: &Edit) -> Result<Prepared, Error> {
@@ -88,7 +100,9 @@ impl Messages for Connection {
                 (text::extended(edit.text.clone()), shown)
             }
         };
-        let protocol = json!({"key": key, "type": "MESSAGE_EDIT", "editedMessage": shown});
+        let now = self.context.seat.journal.now().to_string();
+        let protocol =
+            json!({"key": key, "type": "MESSAGE_EDIT", "editedMessage": shown, "timestampMs": now});
         Ok(Prepared {
             key: self.new_key(&chat).await?,
             message_type: "protocolMessage".to_owned(),
@@ -250,12 +264,12 @@ impl Connection {
         if let Some(context) = context {
             message.set_context_info(context);
         }
-        let (message_type, shown) = content(&message)
+        let Shown { message_type, fields, context_info } = Shown::of(&message)
             .ok_or_else(|| Error::Protocol("a message without content was composed".to_owned()))?;
         Ok(Prepared {
             key: self.new_key(chat).await?,
-            context_info: context_of(&shown, &message_type),
-            message: Value::Object(shown).to_string(),
+            context_info,
+            message: Value::Object(fields).to_string(),
             message_type,
             payload: Box::new(Payload::Message(Box::new(message))),
         })

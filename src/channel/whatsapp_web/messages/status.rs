@@ -1,7 +1,6 @@
 //! The status page: what is shown to a list of contacts for a day.
 
 use buffa::{Enumeration as _, MessageField};
-use serde_json::json;
 use waproto::whatsapp as wa;
 use waproto::whatsapp::message::extended_text_message::FontType;
 use whatsapp_rust::Client;
@@ -19,18 +18,11 @@ const ASKED: usize = 250;
 impl Connection {
     pub(super) async fn compose_status(&self, chat: &Jid, status: Status) -> Result<Prepared, Error> {
         let audience = self.hidden(&status.audience).await?;
-        let (text, message) = match status.content {
-            StatusContent::Text { text, background, font } => {
-                (Some(text.clone()), text_message(text, background, font)?)
-            }
-            StatusContent::Media(media) => (None, self.media_message(media).await?),
+        let message = match status.content {
+            StatusContent::Text { text, background, font } => text_message(text, background, font)?,
+            StatusContent::Media(media) => self.media_message(media).await?,
         };
         let mut prepared = self.prepared(chat, message.clone(), None).await?;
-        if let Some(text) = text {
-            // As the contract shows every text that was sent.
-            prepared.message_type = "conversation".to_owned();
-            prepared.message = json!({ "conversation": text }).to_string();
-        }
         prepared.payload = Box::new(Payload::Status { message: Box::new(message), audience });
         Ok(prepared)
     }
