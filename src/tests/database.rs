@@ -108,6 +108,7 @@ async fn suite(target: Target) {
     directory::what_is_under_a_hidden_identity_comes_to_its_phone_number(&world).await;
     directory::a_sink_keeps_its_identity(&world).await;
     directory::groups_are_replaced_and_forgotten(&world).await;
+    directory::pictures_make_contacts_that_count(&world).await;
     media::a_file_goes_from_pending_to_stored_to_gone(&world).await;
     session::records_and_expiry(&world).await;
     session::scans_are_by_bytes(&world).await;

@@ -153,8 +153,11 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
             told(state, instance, effect != Effect::Same, &told_of)
         }
         Write::ContactPicture { remote_jid, profile_pic_url, events } => {
-            let changed = directory::picture(state, instance, remote_jid, profile_pic_url.as_deref());
-            told(state, instance, changed, events)
+            let effect = directory::picture(state, instance, remote_jid, profile_pic_url.as_deref());
+            if effect == Effect::New {
+                state.grow(instance, |grown| grown.contacts += 1);
+            }
+            effect.tell(state, instance, events, events)
         }
         Write::Address { lid, pn, on_chat } => {
             state.addresses.insert((instance, lid.clone()), pn.clone());
@@ -169,6 +172,10 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
         }
         Write::ForgetGroups => {
             state.forget_groups(instance);
+            true
+        }
+        Write::DoubtGroups => {
+            state.doubt_groups(instance);
             true
         }
         Write::Session { change } => {

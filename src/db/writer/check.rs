@@ -75,7 +75,7 @@ fn write(write: &Write) -> Result<(), Error> {
             }
             routed(events)
         }
-        Write::ForgetGroups | Write::Media { .. } => Ok(()),
+        Write::ForgetGroups | Write::DoubtGroups | Write::Media { .. } => Ok(()),
         Write::Session { change } => session(change),
         Write::Instance(update) => {
             for address in [&update.owner_jid, &update.owner_lid] {

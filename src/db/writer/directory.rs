@@ -168,10 +168,10 @@ fn contact_entry<'a>(
     })
 }
 
-/// Notes where the picture of a contact is; answers whether that is news.
-pub fn picture(state: &mut State, instance: InstanceId, remote_jid: &str, url: Option<&str>) -> bool {
+/// Notes where the picture of a contact is.
+pub fn picture(state: &mut State, instance: InstanceId, remote_jid: &str, url: Option<&str>) -> Effect {
     if url.is_none() && !state.contacts.contains_key(&(instance, remote_jid.to_owned())) {
-        return false;
+        return Effect::Same;
     }
     let now = state.now;
     let mut new = false;
@@ -179,7 +179,7 @@ pub fn picture(state: &mut State, instance: InstanceId, remote_jid: &str, url: O
     let url = url.map(clean);
     let changed = entry.row.profile_pic_url != url;
     entry.row.profile_pic_url = url;
-    !matches!(effect(new, changed, &mut entry.changed, &mut entry.row.updated_at, now), Effect::Same)
+    effect(new, changed, &mut entry.changed, &mut entry.row.updated_at, now)
 }
 
 pub fn contact(state: &mut State, instance: InstanceId, change: &ContactChange<'_>) -> Effect {

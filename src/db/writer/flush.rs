@@ -1,5 +1,6 @@
 //! Writes what a batch changed, with statements over many rows.
 
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, Statement, Value,
 };
@@ -156,6 +157,13 @@ impl Flush<'_> {
         for id in &state.forgotten_groups {
             let rows = group_metadata::Entity::delete_many();
             rows.filter(group_metadata::Column::InstanceId.eq(id.0)).exec(self.transaction).await?;
+        }
+        for id in &state.doubted_groups {
+            let rows =
+                group_metadata::Entity::update_many().filter(group_metadata::Column::InstanceId.eq(id.0));
+            rows.col_expr(group_metadata::Column::FetchedAt, Expr::value(0_i64))
+                .exec(self.transaction)
+                .await?;
         }
         let (mut gone, mut known) = (Values::new(), Values::new());
         for ((id, jid), row) in &state.groups {

@@ -150,6 +150,7 @@ impl<'a> Needs<'a> {
             | Write::Media { .. }
             | Write::Group { .. }
             | Write::ForgetGroups
+            | Write::DoubtGroups
             | Write::Session { .. }
             | Write::Instance(_)
             | Write::Event(_) => {}

@@ -38,6 +38,8 @@ pub struct State {
     /// `None` is to be removed.
     pub groups: BTreeMap<(InstanceId, String), Option<Arc<GroupRow>>>,
     pub forgotten_groups: HashSet<InstanceId>,
+    /// Instances whose groups on record are not to be believed.
+    pub doubted_groups: HashSet<InstanceId>,
     pub clears: Vec<(InstanceId, Option<Cow<'static, str>>)>,
     pub records: HashMap<(InstanceId, Cow<'static, str>, Vec<u8>), Option<Record>>,
     pub updates: Vec<(InstanceId, InstanceUpdate)>,
@@ -119,6 +121,15 @@ impl State {
     pub fn forget_groups(&mut self, instance: InstanceId) {
         self.groups.retain(|(owner, _), _| *owner != instance);
         self.forgotten_groups.insert(instance);
+    }
+
+    /// Doubt concerns what is recorded in the same batch before, not what is recorded afterwards.
+    pub fn doubt_groups(&mut self, instance: InstanceId) {
+        let of_instance = self.groups.iter_mut().filter(|((owner, _), _)| *owner == instance);
+        for row in of_instance.filter_map(|(_, row)| row.as_mut()) {
+            Arc::make_mut(row).fetched_at = 0;
+        }
+        self.doubted_groups.insert(instance);
     }
 
     /// The last change of a record wins; clearing comes before all others.

@@ -226,6 +226,8 @@ pub enum Write {
     },
     /// Forgets every group: another account has other ones.
     ForgetGroups,
+    /// Makes every group one of which WhatsApp was never asked: what is on record is not to be believed.
+    DoubtGroups,
     /// Changes protocol key material.
     Session {
         /// The change.
@@ -357,6 +359,7 @@ impl std::fmt::Debug for Write {
             Self::Address { .. } => "Address",
             Self::Group { .. } => "Group",
             Self::ForgetGroups => "ForgetGroups",
+            Self::DoubtGroups => "DoubtGroups",
             Self::Session { .. } => "Session",
             Self::Instance(_) => "Instance",
             Self::Event(_) => "Event",

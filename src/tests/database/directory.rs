@@ -207,4 +207,42 @@ pub async fn groups_are_replaced_and_forgotten(world: &World) {
     let writes = vec![group("4@g.us", Some(row("gone", "[]"))), Write::ForgetGroups];
     world.write(id, [writes, vec![group("5@g.us", Some(row("kept", "[]")))]].concat()).await;
     assert_eq!(groups.all(true).await.unwrap(), [row("kept", "[]")]);
+
+    // What was recorded before a doubt is not to be believed, whether in an earlier batch or in the same.
+    let doubted = |subject: &str| GroupRow { fetched_at: 0, ..row(subject, "[]") };
+    let writes = vec![
+        group("6@g.us", Some(row("before", "[]"))),
+        Write::DoubtGroups,
+        group("7@g.us", Some(row("after", "[]"))),
+    ];
+    world.write(id, writes).await;
+    assert_eq!(groups.all(true).await.unwrap(), [doubted("kept"), doubted("before"), row("after", "[]")]);
+}
+
+/// A picture makes a contact too, and is counted when it goes over to another.
+pub async fn pictures_make_contacts_that_count(world: &World) {
+    let id = world.instance().await;
+    let (lid, pn) = ("77@lid", "5511900000077@s.whatsapp.net");
+    let picture = |jid: &str, url: Option<&str>| Write::ContactPicture {
+        remote_jid: jid.to_owned(),
+        profile_pic_url: url.map(str::to_owned),
+        events: vec![event(EventKind::ContactsUpdate)],
+    };
+    let agree = async |wanted: usize| {
+        let found = world.db.instance(id).contacts().find(&ContactFilter::default()).await.unwrap();
+        let counted = world.counts(id).await.contacts;
+        assert_eq!((found.len(), counted), (wanted, u64::try_from(wanted).unwrap()), "{found:?}");
+    };
+    assert_eq!(world.write(id, vec![picture(pn, None)]).await, [false], "nothing is known of it");
+    agree(0).await;
+    for (url, changed) in [(Some("https://a"), true), (Some("https://a"), false), (None, true)] {
+        assert_eq!(world.write(id, vec![picture(pn, url)]).await, [changed], "{url:?}");
+        agree(1).await;
+    }
+    assert_eq!(world.write(id, vec![picture(lid, Some("https://b"))]).await, [true]);
+    agree(2).await;
+    let pair = Write::Address { lid: lid.to_owned(), pn: pn.to_owned(), on_chat: vec![] };
+    world.write(id, vec![pair]).await;
+    agree(1).await;
+    assert_eq!(world.outbox_of(id).await.len(), 3);
 }

@@ -107,7 +107,11 @@ pub async fn nothing_crosses_tenants(world: &World) {
         assert_eq!(scope.messages().by_key_id("K").await.unwrap().len(), 1);
         assert_eq!(scope.groups().find("1@g.us").await.unwrap().unwrap().metadata, name);
     }
-    // Forgetting one tenant's groups leaves the other's.
+    // Doubting or forgetting one tenant's groups leaves the other's.
+    let asked_for = world.db.instance(b).groups().find("1@g.us").await.unwrap().unwrap();
+    world.write(a, vec![Write::DoubtGroups]).await;
+    assert_eq!(world.db.instance(a).groups().find("1@g.us").await.unwrap().unwrap().fetched_at, 0);
+    assert_eq!(world.db.instance(b).groups().find("1@g.us").await.unwrap().unwrap(), asked_for);
     world.write(a, vec![Write::ForgetGroups]).await;
     assert_eq!(world.db.instance(a).groups().all(true).await.unwrap(), []);
     assert!(world.db.instance(b).groups().find("1@g.us").await.unwrap().is_some());

@@ -198,3 +198,27 @@ async fn a_picture_is_fetched_where_files_are_and_nowhere_else() {
     let (status, answer) = node.call(Method::POST, "/chat/updateProfilePicture/acme", body).await;
     assert!(status == 400 && answer.to_string().contains("picture"), "{status} {answer}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_with_a_new_picture_is_one_contact_more() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    let phone = node.pair("acme", &simulator, None).await;
+    for (count, name) in ["Alice", "Bob"].into_iter().enumerate() {
+        let (stranger, tell) = (contact(&simulator, name), vec![phone.clone()]);
+        let change =
+            ProfileChange { picture: Some(vec![0xff, 0xd8, 0xff]), tell, ..ProfileChange::default() };
+        simulator.handle().set_profile(&stranger.phone, change).unwrap();
+        let contacts = eventually("the picture is known", async || {
+            let contacts = node.post("/chat/findContacts/acme", json!({})).await;
+            let contacts = contacts.as_array().unwrap().clone();
+            let known = contacts
+                .iter()
+                .any(|one| one["remoteJid"] == stranger.jid.as_str() && one["profilePicUrl"].is_string());
+            known.then_some(contacts)
+        })
+        .await;
+        let row = node.get("/instance/fetchInstances?instanceName=acme").await;
+        assert_eq!(row[0]["_count"]["Contact"], contacts.len(), "{count}: {contacts:?}");
+    }
+}
