@@ -33,6 +33,8 @@ mod converter;
 mod durability;
 #[path = "node/group_changes.rs"]
 mod group_changes;
+#[path = "node/group_doubts.rs"]
+mod group_doubts;
 #[path = "node/group_events.rs"]
 mod group_events;
 #[path = "node/groups.rs"]
@@ -69,6 +71,8 @@ mod pairing;
 mod passing_on;
 #[path = "node/polls.rs"]
 mod polls;
+#[path = "node/presence.rs"]
+mod presence;
 #[path = "node/previews.rs"]
 mod previews;
 #[path = "node/profile.rs"]
@@ -85,6 +89,8 @@ mod redis;
 mod refusals;
 #[path = "node/replies.rs"]
 mod replies;
+#[path = "node/revokes.rs"]
+mod revokes;
 #[path = "node/search.rs"]
 mod search;
 #[path = "node/serving.rs"]

@@ -82,7 +82,7 @@ Faults, on one device ({phone, device}), one account ({phone}) or all; `share` (
   latency {latencyMs, jitterMs?}                  reorder, duplicate {probability?, next?}
   streamError {code}                              refuseConnections {status, count?}
   failLogins {reason, count?, code?, expire?}     media {delayMs?, status?, uploads?, downloads?, count?}
-  failQueries {namespace, tag?, changes?, code, count?}: such as tag "invite" of "w:g2"
+  failQueries {namespace, tag?, changes?, code, count?}: such as tag "invite" of "w:g2"; code 0 is no answer
   askRetry {next?}, corrupt {next?}               of the contact {phone}
   lift                                            ends what stands in the scope
 "#;

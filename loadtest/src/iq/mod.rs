@@ -32,8 +32,10 @@ pub(crate) fn handle(session: &Session, request: &NodeRef<'_>) {
     let tag: Option<&str> = request.children().and_then(|children| Some(children.first()?.tag.as_ref()));
     let phone = session.account.phone.as_str();
     let query = Query { phone, namespace: &namespace, tag: tag.unwrap_or_default(), changes: set };
-    if let Some(code) = session.world.faults.take_query(&query) {
-        return session.reply(error(request, code, "refused"));
+    match session.world.faults.take_query(&query) {
+        Some(0) => return,
+        Some(code) => return session.reply(error(request, code, "refused")),
+        None => {}
     }
     let answer = match &*namespace {
         "w:p" | "urn:xmpp:ping" | "urn:xmpp:whatsapp:dirty" => result(request).build(),

@@ -10,6 +10,7 @@ use super::address::{self, Shown};
 use super::connection::Context;
 use super::intake::Picture;
 use crate::channel::Signal;
+use crate::domain::address::JidKind;
 use crate::domain::label::Edited;
 use crate::domain::{self, EventKind, InstanceId, Jid};
 use crate::events::{ChatState, Contact, Write};
@@ -142,12 +143,12 @@ async fn association(context: &Context, client: &Client, update: &LabelAssociati
     context.note(vec![Write::LabelChat { label_id, remote_jid, labeled, events }]).await;
 }
 
-/// Looks up where a picture is now, keeps the address with the contact and tells it.
+/// Looks up where a picture is now, keeps the address with the contact or the group and tells it.
 pub async fn picture(context: &Context, client: &Client, changed: &Picture) {
     let url = if changed.removed {
         None
     } else {
-        match client.contacts().get_profile_picture(&changed.of, false).await {
+        match context.answer(client, client.contacts().get_profile_picture(&changed.of, false)).await {
             Ok(found) => found.map(|picture| picture.url),
             Err(error) => {
                 tracing::debug!(instance = %context.seat.name, %error, "a picture could not be looked up");
@@ -162,10 +163,13 @@ pub async fn picture(context: &Context, client: &Client, changed: &Picture) {
     }
     let journal = &context.seat.journal;
     let data = json!([{"remoteJid": of.jid, "profilePicUrl": url, "instanceId": context.seat.instance}]);
-    let write = Write::ContactPicture {
-        remote_jid: of.jid.to_string(),
-        profile_pic_url: url,
-        events: journal.event(EventKind::ContactsUpdate, &data),
-    };
-    context.note(vec![write]).await;
+    let events = journal.event(EventKind::ContactsUpdate, &data);
+    if of.jid.kind() == JidKind::Group {
+        if let Err(error) = context.note_picture(&of.jid, url.as_ref(), events).await {
+            tracing::warn!(instance = %context.seat.name, %error, "the picture of a group could not be recorded");
+        }
+        return;
+    }
+    let remote_jid = of.jid.to_string();
+    context.note(vec![Write::ContactPicture { remote_jid, profile_pic_url: url, events }]).await;
 }

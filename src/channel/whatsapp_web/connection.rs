@@ -58,6 +58,8 @@ pub struct Context {
     pub files: media::Handle,
     /// Cancelled when the connection is over.
     pub over: CancellationToken,
+    /// Cancelled when no report of it is dealt with any more.
+    pub drained: CancellationToken,
     /// Weak, because the client holds this context as its hook and as its subscriber.
     client: OnceLock<Weak<Client>>,
     /// Why it ends; the first reason counts.
@@ -113,6 +115,7 @@ impl Context {
             trouble: Trouble::default(),
             sockets: Sockets::default(),
             over: CancellationToken::new(),
+            drained: CancellationToken::new(),
             client: OnceLock::new(),
             end: Mutex::new(None),
         }
@@ -150,6 +153,32 @@ impl Context {
 
     pub async fn signal(&self, signal: Signal) {
         let _ = self.seat.signals.send(signal).await;
+    }
+
+    /// What a future answers, unless the connection or the time ends before.
+    async fn while_connected<T>(&self, time: Duration, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            answer = tokio::time::timeout(time, future) => answer.ok(),
+            () = self.over.cancelled() => None,
+        }
+    }
+
+    /// What WhatsApp answers to a request of the library.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], [`Error::Timeout`], and [`Error::Protocol`] for what the library says.
+    pub async fn answer<T, E: std::fmt::Display>(
+        &self,
+        client: &Client,
+        asking: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        match self.while_connected(ANSWER, asking).await {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(error)) if client.is_connected() => Err(Error::Protocol(error.to_string())),
+            None if !self.over.is_cancelled() => Err(Error::Timeout),
+            Some(Err(_)) | None => Err(Error::NotConnected),
+        }
     }
 }
 
@@ -190,11 +219,7 @@ impl Connection {
         time: Duration,
         future: impl Future<Output = T>,
     ) -> Option<T> {
-        tokio::select! {
-            biased;
-            answer = tokio::time::timeout(time, future) => answer.ok(),
-            () = self.context.over.cancelled() => None,
-        }
+        self.context.while_connected(time, future).await
     }
 
     /// What WhatsApp answers to a request of the library.
@@ -202,12 +227,7 @@ impl Connection {
         &self,
         asking: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
-        match self.while_connected(ANSWER, asking).await {
-            Some(Ok(answer)) => Ok(answer),
-            Some(Err(error)) if self.client.is_connected() => Err(Error::Protocol(error.to_string())),
-            None if !self.context.over.is_cancelled() => Err(Error::Timeout),
-            Some(Err(_)) | None => Err(Error::NotConnected),
-        }
+        self.context.answer(&self.client, asking).await
     }
 
     /// As [`Connection::answer`], where a failure says that WhatsApp does not do what the caller wants.
@@ -258,6 +278,10 @@ impl Channel for Connection {
             tracing::warn!(instance = %self.context.seat.name, "a socket was not closed in time");
         }
         self.context.over.cancel();
+        // What it leaves behind is on record before anybody else claims the instance.
+        if tokio::time::timeout(STOP, self.context.drained.cancelled()).await.is_err() {
+            tracing::warn!(instance = %self.context.seat.name, "reports were not dealt with in time");
+        }
         // The next one may be another node's, and then nothing is written here any more.
         let _ = tokio::time::timeout(RECORD, self.context.records.settled()).await;
         end.unwrap_or_else(|| {

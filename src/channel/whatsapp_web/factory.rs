@@ -12,6 +12,7 @@ use whatsapp_rust::wacore::store::DevicePropsOverride;
 
 use super::backend::Backend;
 use super::connection::{Connection, Context};
+use super::groups;
 use super::history;
 use super::hook::Hook;
 use super::http_client::WhatsAppHttp;
@@ -110,7 +111,7 @@ impl channel::Factory for Factory {
         let previews = previews.map_err(|error| Error::Protocol(error.to_string()))?;
         let owner = Owner { instance: seat.instance, fence: seat.fence };
         let full_sync = seat.settings.borrow().sync_full_history;
-        let (intake, Ends { items, pictures, histories }) = Intake::new();
+        let (intake, Ends { items, lookups, histories }) = Intake::new();
         let (records, waiting) = Records::new();
         let turns = Arc::clone(&self.histories);
         let files = self.files.of_account(proxy.clone());
@@ -155,7 +156,8 @@ impl channel::Factory for Factory {
         let bot = builder.build().await.map_err(|error| Error::Unavailable(error.into()))?;
         (self.spawn)(Box::pin(intake::drain(Arc::clone(&context), items)));
         (self.spawn)(Box::pin(record::run(Arc::clone(&context), waiting)));
-        (self.spawn)(Box::pin(intake::drain_pictures(Arc::clone(&context), pictures)));
+        (self.spawn)(Box::pin(intake::drain_lookups(Arc::clone(&context), lookups)));
+        (self.spawn)(Box::pin(groups::keep_doubts(Arc::clone(&context))));
         (self.spawn)(Box::pin(history::drain(Arc::clone(&context), histories)));
         Ok(Arc::new(Connection::new(context, bot, Arc::clone(&self.store))))
     }

@@ -35,6 +35,19 @@ const LOOKUPS: usize = 256;
 /// Parts of a history that may wait, compressed. A whole history of many years has fewer.
 const BLOBS: usize = 1024;
 
+impl Item {
+    /// Whether it tells of a change of a group, which WhatsApp tells once.
+    fn is_of_group(&self) -> bool {
+        matches!(self, Self::Event(event) if matches!(&**event, Event::GroupUpdate(_)))
+    }
+}
+
+/// Something that WhatsApp is asked about, while other reports go on.
+pub enum Lookup {
+    Picture(Picture),
+    Joined(Box<groups::Joining>),
+}
+
 /// A picture that changed: whose, and whether it is gone.
 pub struct Picture {
     pub of: WireJid,
@@ -44,7 +57,7 @@ pub struct Picture {
 /// The writing end.
 pub struct Intake {
     queue: mpsc::Sender<Item>,
-    pictures: mpsc::Sender<Picture>,
+    lookups: mpsc::Sender<Lookup>,
     histories: mpsc::Sender<Arc<Event>>,
     crowd: Outage,
 }
@@ -52,7 +65,7 @@ pub struct Intake {
 /// The reading ends.
 pub struct Ends {
     pub items: mpsc::Receiver<Item>,
-    pub pictures: mpsc::Receiver<Picture>,
+    pub lookups: mpsc::Receiver<Lookup>,
     pub histories: mpsc::Receiver<Arc<Event>>,
 }
 
@@ -60,11 +73,11 @@ impl Intake {
     /// An intake, and its reading ends.
     pub fn new() -> (Self, Ends) {
         let (queue, items) = mpsc::channel(CAPACITY);
-        let (pictures, changed) = mpsc::channel(LOOKUPS);
+        let (lookups, looked_up) = mpsc::channel(LOOKUPS);
         let (histories, blobs) = mpsc::channel(BLOBS);
         (
-            Self { queue, pictures, histories, crowd: Outage::new() },
-            Ends { items, pictures: changed, histories: blobs },
+            Self { queue, lookups, histories, crowd: Outage::new() },
+            Ends { items, lookups: looked_up, histories: blobs },
         )
     }
 
@@ -78,16 +91,25 @@ impl Intake {
 
     /// Queues a lookup of a picture; a contact whose picture is not looked up keeps the old one.
     pub fn look_up(&self, picture: Picture) {
-        if self.pictures.try_send(picture).is_err() {
+        if self.lookups.try_send(Lookup::Picture(picture)).is_err() {
             tracing::debug!("a picture is not looked up, because too many wait");
         }
     }
 
-    /// Queues a report, and answers whether there was room for it. What is dropped is counted, and told
-    /// once until there is room again.
+    /// Queues a lookup of a group that we have joined; gives it back when too many wait.
+    pub fn look_up_joined(&self, joining: Box<groups::Joining>) -> Result<(), Box<groups::Joining>> {
+        match self.lookups.try_send(Lookup::Joined(joining)) {
+            Err(mpsc::error::TrySendError::Full(Lookup::Joined(joining))) => Err(joining),
+            // Of a connection that is over nothing is looked up.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Queues a report, and answers whether it is queued: it is not when there is no room, or the connection is
+    /// over. What is dropped is counted, and told once until there is room again.
     pub fn offer(&self, item: Item) -> bool {
-        let full = matches!(self.queue.try_send(item), Err(mpsc::error::TrySendError::Full(_)));
-        if full {
+        let offered = self.queue.try_send(item);
+        if matches!(offered, Err(mpsc::error::TrySendError::Full(_))) {
             metrics::counter!(DROPPED_EVENTS, SINK => "intake").increment(1);
             if self.crowd.begins() {
                 tracing::error!("reports of WhatsApp are dropped, because too many wait");
@@ -95,7 +117,7 @@ impl Intake {
         } else if self.queue.capacity() > CAPACITY / 2 {
             self.crowd.ends();
         }
-        !full
+        offered.is_ok()
     }
 }
 
@@ -109,8 +131,9 @@ impl EventHandler for Bus {
         }
         subscriber::at_once(&self.0, &event);
         if subscriber::is_queued(&event) {
-            let is_of_group = matches!(&*event, Event::GroupUpdate(_));
-            if !self.0.intake.offer(Item::Event(event)) && is_of_group {
+            let item = Item::Event(event);
+            let is_of_group = item.is_of_group();
+            if !self.0.intake.offer(item) && is_of_group {
                 self.0.groups.doubt(self.0.seat.journal.now());
             }
         }
@@ -121,20 +144,53 @@ impl EventHandler for Bus {
     }
 }
 
-/// Deals with reports until the connection is over, and then with those that were acknowledged before
-/// and belong on record.
+/// Deals with reports until the connection is over, and then with those that were acknowledged before and
+/// belong on record. WhatsApp takes the others for known: what they told of groups is doubted, and that is on
+/// record when this ends.
 pub async fn drain(context: Arc<Context>, mut items: mpsc::Receiver<Item>) {
+    let _drained = context.drained.clone().drop_guard();
     let over = context.over.clone();
     while let Some(Some(item)) = over.run_until_cancelled(items.recv()).await {
         deal(&context, item).await;
     }
-    items.close();
-    while let Some(item) = items.recv().await {
-        if item.is_for_the_record() {
-            deal(&context, item).await;
-        }
+    let (for_the_record, of_groups) = left(&mut items);
+    for item in for_the_record {
+        deal(&context, item).await;
     }
     context.records.finish();
+    if of_groups {
+        context.groups.doubt(context.seat.journal.now());
+    }
+    if let Err(error) = context.record_doubts().await {
+        tracing::warn!(instance = %context.seat.name, %error, "a doubt about groups could not be recorded");
+    }
+}
+
+/// Takes what is left of a queue: what belongs on record, and whether anything else told of groups.
+fn left(items: &mut mpsc::Receiver<Item>) -> (Vec<Item>, bool) {
+    items.close();
+    let (mut for_the_record, mut of_groups) = (Vec::new(), false);
+    while let Ok(item) = items.try_recv() {
+        of_groups |= item.is_of_group();
+        if item.is_for_the_record() {
+            for_the_record.push(item);
+        }
+    }
+    (for_the_record, of_groups)
+}
+
+/// Asks WhatsApp until the connection is over.
+pub async fn drain_lookups(context: Arc<Context>, mut lookups: mpsc::Receiver<Lookup>) {
+    let over = context.over.clone();
+    while let Some(Some(lookup)) = over.run_until_cancelled(lookups.recv()).await {
+        let Some(client) = context.client() else { continue };
+        match lookup {
+            Lookup::Picture(picture) => {
+                over.run_until_cancelled(changes::picture(&context, &client, &picture)).await;
+            }
+            Lookup::Joined(joining) => context.joined(&client, &joining).await,
+        }
+    }
 }
 
 impl Item {
@@ -152,6 +208,9 @@ async fn deal(context: &Arc<Context>, item: Item) {
     let Some(client) = context.client() else {
         if item.is_for_the_record() {
             context.records.lost(1);
+        }
+        if item.is_of_group() {
+            context.groups.doubt(context.seat.journal.now());
         }
         return;
     };
@@ -174,18 +233,33 @@ async fn deal(context: &Arc<Context>, item: Item) {
     }
 }
 
-/// Looks pictures up until the connection is over.
-pub async fn drain_pictures(context: Arc<Context>, mut pictures: mpsc::Receiver<Picture>) {
-    let over = context.over.clone();
-    while let Some(Some(picture)) = over.run_until_cancelled(pictures.recv()).await {
-        let Some(client) = context.client() else { continue };
-        over.run_until_cancelled(changes::picture(&context, &client, &picture)).await;
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use wacore::stanza::groups::GroupNotificationAction;
+    use wacore::types::events::GroupUpdate;
+
     use super::*;
+
+    #[test]
+    fn of_what_is_left_some_belongs_on_record_and_groups_are_missed() {
+        for of_group in [false, true] {
+            let (intake, mut ends) = Intake::new();
+            assert!(intake.offer(Item::Late("1".to_owned())));
+            if of_group {
+                let update = GroupUpdate::builder()
+                    .group_jid("1@g.us".parse().unwrap())
+                    .timestamp(Default::default())
+                    .is_lid_addressing_mode(false)
+                    .action(GroupNotificationAction::Announce)
+                    .build();
+                assert!(intake.offer(Item::Event(Arc::new(Event::GroupUpdate(update)))));
+            }
+            assert!(intake.offer(Item::Late("2".to_owned())));
+            let (for_the_record, of_groups) = left(&mut ends.items);
+            assert_eq!((for_the_record.len(), of_groups), (2, of_group));
+            assert!(!intake.offer(Item::Late("3".to_owned())), "nobody deals with it any more");
+        }
+    }
 
     #[test]
     fn reports_past_the_bound_are_refused_and_told_once_until_there_is_room() {

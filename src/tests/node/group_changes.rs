@@ -111,6 +111,66 @@ async fn a_group_is_created_changed_and_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn those_who_are_promoted_at_the_creation_are_admins() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    node.pair("acme", &simulator, None).await;
+    let [alice, bob] = ["Alice", "Bob"].map(|name| contact(&simulator, name));
+    for (promote, wanted) in [(true, Some("admin")), (false, None)] {
+        let body = json!({
+            "subject": "Sales", "participants": [alice.phone, bob.phone], "promoteParticipants": promote,
+        });
+        let made = node.post("/group/create/acme", body).await;
+        let real = seen(&simulator, made["id"].as_str().unwrap());
+        for one in [&alice, &bob] {
+            assert_eq!(role(&real, &one.phone).as_deref(), wanted, "{promote}: {real:?}");
+            let members = made["participants"].as_array().unwrap();
+            let shown = members.iter().find(|member| member["id"] == one.jid).unwrap();
+            assert_eq!(shown["admin"], json!(wanted), "{promote}: {made}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_of_a_group_is_the_same_in_lists_for_all_its_members() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    let phone = node.pair("acme", &simulator, None).await;
+    let guest = node.pair("guest", &simulator, None).await;
+    let group = create(&node, &[&guest]).await;
+    let listed = async |name: &str| {
+        let listed = node.get(&format!("/group/fetchAllGroups/{name}?getParticipants=false")).await;
+        let found = listed.as_array().unwrap().iter().find(|one| one["id"] == group.as_str()).cloned();
+        found.map(|one| one["pictureUrl"].clone())
+    };
+    eventually("the guest knows the group", async || listed("guest").await).await;
+    let mut before = json!(null);
+    for _ in 0..2 {
+        let path = format!("/group/updateGroupPicture/acme?groupJid={group}");
+        node.post(&path, json!({"image": PIXEL})).await;
+        let now = listed("acme").await.unwrap();
+        assert!(now.is_string() && now != before, "{before} {now}");
+        eventually("the guest is told", async || (listed("guest").await.unwrap() == now).then_some(())).await;
+        before = now;
+    }
+    // A group is no contact.
+    for name in ["acme", "guest"] {
+        let contacts = node.post(&format!("/chat/findContacts/{name}"), json!({})).await;
+        let of_group = contacts.as_array().unwrap().iter().any(|one| one["remoteJid"] == group.as_str());
+        assert!(!of_group, "{contacts}");
+    }
+    // Who is told nothing of a picture keeps the one that is known.
+    let fault = json!({
+        "kind": "failQueries", "phone": phone, "namespace": "w:profile:picture", "changes": false, "code": 503,
+        "count": 100,
+    });
+    simulator.handle().inject(serde_json::from_value(fault).unwrap()).unwrap();
+    let found = node.get(&format!("/group/findGroupInfos/acme?groupJid={group}")).await;
+    assert!(simulator.handle().faults().used["failQueries"] > 0, "it was asked for");
+    assert_eq!((&found["pictureUrl"], &listed("acme").await.unwrap()), (&before, &before));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_member_that_is_changed_has_an_answer_of_its_own() {
     let simulator = simulator().await;
     let receiver = Receiver::start().await.unwrap();

@@ -7,7 +7,7 @@ use wa_sim::{Direction, GroupSettings, MemberAction, NewContact, NewGroup, Simul
 use crate::support::{Node, contact, eventually, simulator, told};
 
 /// How often an account has asked about groups.
-fn questions(simulator: &Simulator, phone: &str) -> usize {
+pub fn questions(simulator: &Simulator, phone: &str) -> usize {
     let stanzas = simulator.handle().recorded(phone, 0).unwrap();
     let asked = |one: &&wa_sim::RecordedStanza| one.direction == Direction::In && one.xml.contains("w:g2");
     stanzas.iter().filter(asked).count()

@@ -25,7 +25,7 @@ pub struct RefusedQueries {
     /// Only those that change something, or only those that read; both when absent.
     #[serde(default)]
     pub changes: Option<bool>,
-    /// Code of the error, such as 304, 401, 409 or 503.
+    /// Code of the error, such as 304, 401, 409 or 503; zero leaves the query without an answer.
     pub code: u16,
     /// Number of queries.
     #[serde(default = "one")]

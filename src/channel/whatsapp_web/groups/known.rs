@@ -1,18 +1,23 @@
 //! What is known of groups. It is on record, so that a restart asks for nothing again; a group is
 //! asked for once, however many want it at the same time; and what WhatsApp tells of changes is
-//! applied in the order of the telling.
+//! applied in the order of the telling. Nothing waits here while WhatsApp is asked: what was told
+//! meanwhile goes before the answer.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::{Mutex as Lane, RwLock};
-use whatsapp_rust::{Client, GroupError, GroupMetadata};
+use tokio::sync::{Mutex as Lane, OwnedMutexGuard, RwLock, RwLockReadGuard};
+use whatsapp_rust::Client;
 
+use super::doubt::Doubts;
+use super::flight::Flights;
+use super::news::{News, Told, Version};
 use super::notices::learn;
-use super::wire;
+use super::wire::{self, About};
 use crate::channel::Error;
 use crate::channel::groups::Group;
+use crate::channel::whatsapp_web::address::to_wire;
 use crate::channel::whatsapp_web::connection::Context;
 use crate::domain::Jid;
 use crate::events::{self, GroupRow, Routed, Write};
@@ -27,20 +32,36 @@ const LANES: usize = 256;
 #[derive(Default)]
 pub struct Known {
     lanes: Mutex<HashMap<Jid, Weak<Lane<()>>>>,
-    /// Held for writing while the list of groups is asked for, for reading while one of them is
-    /// asked for or changes: an answer must not overwrite what was told after it was given.
-    pub list: RwLock<()>,
+    /// Held for writing while what is on record of all groups changes, and for reading while one of
+    /// them does.
+    pub(super) list: RwLock<()>,
+    pub(super) news: News,
+    pub(super) doubts: Doubts,
+    /// Questions about one group.
+    asked: Flights<Jid, Arc<Group>>,
+    /// Questions about all of them.
+    pub(super) listing: Flights<(), ()>,
     /// When the list was complete on record, in unix milliseconds; zero for never.
     listed: AtomicI64,
-    /// What was asked for up to then is not believed, in unix milliseconds.
-    doubted: AtomicI64,
     /// Groups that we left ourselves, of which WhatsApp may still tell.
     left: Mutex<HashSet<Jid>>,
 }
 
+/// The turn to change what is on record of a group, until it is dropped.
+pub struct Turn<'a> {
+    _list: RwLockReadGuard<'a, ()>,
+    _lane: OwnedMutexGuard<()>,
+}
+
 impl Known {
-    /// Whoever asks for a group or changes what is on record of it holds its lane.
-    pub fn lane(&self, group: &Jid) -> Arc<Lane<()>> {
+    /// Waits for the turn to change what is on record of a group. It lasts as long as the database
+    /// takes, and never as long as WhatsApp does.
+    pub async fn turn(&self, group: &Jid) -> Turn<'_> {
+        let list = self.list.read().await;
+        Turn { _list: list, _lane: self.lane(group).lock_owned().await }
+    }
+
+    fn lane(&self, group: &Jid) -> Arc<Lane<()>> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lane) = lanes.get(group).and_then(Weak::upgrade) {
             return lane;
@@ -67,9 +88,11 @@ impl Known {
         false
     }
 
-    /// Something was missed: every group is asked for again before it is shown.
+    /// Something was missed: every group is asked for again before it is shown, also by a later
+    /// connection.
     pub fn doubt(&self, now: i64) {
-        self.doubted.fetch_max(now, Ordering::SeqCst);
+        self.news.doubt();
+        self.doubts.raise(now);
     }
 
     /// The list is not complete any more.
@@ -82,8 +105,9 @@ impl Known {
         self.listed.store(time, Ordering::SeqCst);
     }
 
-    fn believes(&self, fetched_at: i64, now: i64) -> bool {
-        fetched_at > self.doubted.load(Ordering::SeqCst) && now - fetched_at < FRESH
+    /// Whether what was asked for at a time is still true.
+    pub fn believes(&self, fetched_at: i64, now: i64) -> bool {
+        self.doubts.spare(fetched_at) && now - fetched_at < FRESH
     }
 
     /// Whether the list on record is complete.
@@ -97,38 +121,52 @@ impl Context {
     ///
     /// # Errors
     /// As [`crate::channel::Groups::find`].
-    pub async fn group(
-        &self,
-        client: &Client,
-        group: &Jid,
-        ask: impl AsyncFnOnce() -> Result<GroupMetadata, Error>,
-    ) -> Result<Group, Error> {
+    pub async fn group(self: &Arc<Self>, client: &Arc<Client>, group: &Jid) -> Result<Group, Error> {
         if let Some(known) = self.believed(group).await? {
             return Ok(known);
         }
-        let _no_list = self.groups.list.read().await;
-        let lane = self.groups.lane(group);
-        let _turn = lane.lock().await;
+        let (context, client, of) = (Arc::clone(self), Arc::clone(client), group.clone());
+        let asking = async move { context.look_up(&client, &of).await.map(Arc::new) };
+        self.groups.asked.join(group.clone(), asking).await.map(Arc::unwrap_or_clone)
+    }
+
+    async fn look_up(&self, client: &Client, group: &Jid) -> Result<Group, Error> {
         if let Some(known) = self.believed(group).await? {
             return Ok(known);
         }
-        let (before, now) = (self.on_record(group).await?, self.seat.journal.now());
-        match ask().await {
-            Ok(metadata) => {
-                let mut found = wire::group(client, metadata).await.ok_or_else(unreadable)?;
-                found.picture_url = before.and_then(|(known, _)| known.picture_url);
+        let (since, now) = (self.groups.news.version(), self.seat.journal.now());
+        match self.fetch(client, group).await {
+            Ok(mut found) => {
                 learn(self, &found.participants).await;
-                self.record(vec![remember(&found, now, Vec::new())?]).await?;
+                let _turn = self.groups.turn(group).await;
+                found.picture_url = self.on_record(group).await?.and_then(|(known, _)| known.picture_url);
+                if self.is_news_to(group, since) {
+                    self.record(vec![remember(&found, now, Vec::new())?]).await?;
+                }
                 Ok(found)
             }
             Err(error @ (Error::NotFound(_) | Error::NotAllowed(_))) => {
-                if before.is_some() {
+                let _turn = self.groups.turn(group).await;
+                if self.is_news_to(group, since) && self.on_record(group).await?.is_some() {
                     self.record(vec![forget(group, Vec::new())]).await?;
                 }
                 Err(error)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A group as WhatsApp describes it.
+    pub(super) async fn fetch(&self, client: &Client, group: &Jid) -> Result<Group, Error> {
+        let wire = to_wire(group)?;
+        let metadata = self.ask(client, About::Group, client.groups().get_metadata(&wire)).await?;
+        wire::group(client, metadata).await.ok_or_else(unreadable)
+    }
+
+    /// Whether an answer to what was asked at a version tells more than is on record. Whoever asks has
+    /// the group's turn; what is not recorded is asked for again.
+    fn is_news_to(&self, group: &Jid, asked: Version) -> bool {
+        self.groups.news.told(group, asked) == Told::Nothing
     }
 
     async fn believed(&self, group: &Jid) -> Result<Option<Group>, Error> {
@@ -143,25 +181,34 @@ impl Context {
         Ok(row.map_err(|error| Error::Unavailable(Box::new(error)))?.as_ref().and_then(read))
     }
 
-    /// Notes the address of a picture, for lists.
-    pub async fn note_picture(&self, group: &Jid, url: Option<&String>) -> Result<(), Error> {
-        let _no_list = self.groups.list.read().await;
-        let lane = self.groups.lane(group);
-        let _turn = lane.lock().await;
-        match self.on_record(group).await? {
-            Some((known, at)) if known.picture_url.as_ref() != url => {
+    /// Notes the address of a group's picture, for lists; tells it when it was another one, or when
+    /// nothing is on record of the group.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], [`Error::Fenced`].
+    pub async fn note_picture(
+        &self,
+        group: &Jid,
+        url: Option<&String>,
+        events: Vec<Routed>,
+    ) -> Result<(), Error> {
+        let _turn = self.groups.turn(group).await;
+        let writes = match self.on_record(group).await? {
+            Some((known, _)) if known.picture_url.as_ref() == url => Vec::new(),
+            Some((known, at)) => {
                 let known = Group { picture_url: url.cloned(), ..known };
-                self.record(vec![remember(&known, at, Vec::new())?]).await
+                vec![remember(&known, at, events)?]
             }
-            _ => Ok(()),
-        }
+            None => events.into_iter().map(Write::Event).collect(),
+        };
+        self.record(writes).await
     }
 
-    /// Every group on record, with or without members.
-    pub async fn all_on_record(&self, with_members: bool) -> Result<Vec<Group>, Error> {
+    /// Every group on record, with or without members, and since when.
+    pub(super) async fn all_on_record(&self, with_members: bool) -> Result<Vec<(Group, i64)>, Error> {
         let rows = self.seat.groups.all(with_members).await;
         let rows = rows.map_err(|error| Error::Unavailable(Box::new(error)))?;
-        Ok(rows.iter().filter_map(read).map(|(known, _)| known).collect())
+        Ok(rows.iter().filter_map(read).collect())
     }
 
     /// Writes, and returns when it is durable: what is read next has to see it.
@@ -205,9 +252,4 @@ pub fn forget(group: &Jid, events: Vec<Routed>) -> Write {
 /// For what WhatsApp says about groups.
 pub fn unreadable() -> Error {
     Error::Protocol("a group without a valid address".to_owned())
-}
-
-/// What the library answers, or what its refusal means.
-pub fn explained<T>(answer: Result<T, GroupError>, about: wire::About) -> Result<T, Error> {
-    answer.map_err(|error| wire::refusal(&error, about))
 }

@@ -2,7 +2,11 @@
 //! told of them in `notices`.
 
 mod apply;
+mod doubt;
+mod flight;
 mod known;
+mod list;
+mod news;
 mod notices;
 mod wire;
 
@@ -16,36 +20,45 @@ use whatsapp_rust::{
     JoinGroupResult, MemberAddMode, MembershipApprovalMode, PreviousDescription,
 };
 
+pub use self::doubt::keep_doubts;
 pub use self::known::Known;
-use self::known::{explained, forget, remember, unreadable};
-pub use self::notices::notified;
+use self::known::unreadable;
 use self::notices::{Happening, What};
+pub use self::notices::{Joining, notified};
 use self::wire::About;
 use super::address::{from_wire, shown, to_wire};
-use super::connection::Connection;
+use super::connection::{Connection, Context};
 use crate::channel::Error;
 use crate::channel::groups::{
     Change, Group, Groups, JoinRequest, Joined, Member, MemberAction, MemberOutcome, NewGroup, Role,
 };
 use crate::domain::Jid;
-use crate::events::Write;
+
+impl Context {
+    /// What the library answers, and what its refusal means.
+    async fn ask<T>(
+        &self,
+        client: &Client,
+        about: About,
+        asking: impl Future<Output = Result<T, GroupError>>,
+    ) -> Result<T, Error> {
+        let answer = self.answer(client, async { Ok::<_, Infallible>(asking.await) }).await?;
+        answer.map_err(|error| wire::refusal(&error, about))
+    }
+}
 
 impl Connection {
     /// A group with its members, from the record or from WhatsApp.
     pub(super) async fn group(&self, group: &Jid) -> Result<Group, Error> {
-        let (client, wire) = (self.client()?, to_wire(group)?);
-        let ask = async || self.ask(About::Group, client.groups().get_metadata(&wire)).await;
-        self.context.group(client, group, ask).await
+        self.context.group(self.client()?, group).await
     }
 
-    /// What the library answers, and what its refusal means.
     async fn ask<T>(
         &self,
         about: About,
         asking: impl Future<Output = Result<T, GroupError>>,
     ) -> Result<T, Error> {
-        let answer = self.answer(async { Ok::<_, Infallible>(asking.await) }).await?;
-        explained(answer, about)
+        self.context.ask(self.client()?, about, asking).await
     }
 
     /// Notes what we have done: WhatsApp tells of it too, but to other devices first.
@@ -111,50 +124,37 @@ impl Groups for Connection {
     }
 
     async fn all(&self, with_members: bool) -> Result<Vec<Group>, Error> {
-        let (client, context) = (self.client()?, &self.context);
-        if context.groups.is_listed(context.seat.journal.now()) {
-            return context.all_on_record(with_members).await;
-        }
-        let _no_changes = context.groups.list.write().await;
-        let now = context.seat.journal.now();
-        if context.groups.is_listed(now) {
-            return context.all_on_record(with_members).await;
-        }
-        let listed = self.ask(About::Group, client.groups().get_participating()).await?;
-        let before = context.all_on_record(false).await?;
-        let gone = before
-            .iter()
-            .filter(|known| !listed.keys().any(|jid| from_wire(jid).as_ref() == Some(&known.id)));
-        let mut writes: Vec<Write> = gone.map(|known| forget(&known.id, Vec::new())).collect();
-        for metadata in listed.into_values() {
-            let Some(mut group) = wire::group(client, metadata).await else { continue };
-            let known = before.iter().find(|known| known.id == group.id);
-            group.picture_url = known.and_then(|known| known.picture_url.clone());
-            writes.push(remember(&group, now, Vec::new())?);
-        }
-        context.record(writes).await?;
-        context.groups.list_is_of(now);
-        context.all_on_record(with_members).await
+        self.context.all_groups(self.client()?, with_members).await
     }
 
     async fn picture(&self, group: &Jid) -> Result<Option<String>, Error> {
         let (client, wire) = (self.client()?, to_wire(group)?);
-        let found = self.answer(client.contacts().get_profile_picture(&wire, false)).await;
-        // A picture that we may not see is as good as none.
-        let url = match found {
-            Ok(found) => found.map(|picture| picture.url),
-            Err(Error::Protocol(_)) => None,
-            Err(error) => return Err(error),
-        };
-        self.context.note_picture(group, url.as_ref()).await?;
-        Ok(url)
+        // The library says of a picture that is not there, or that we may not see, that there is none.
+        match self.answer(client.contacts().get_profile_picture(&wire, false)).await {
+            Ok(found) => {
+                let url = found.map(|picture| picture.url);
+                self.context.note_picture(group, url.as_ref(), Vec::new()).await?;
+                Ok(url)
+            }
+            // Any other refusal says nothing about the picture.
+            Err(Error::Protocol(reason)) => {
+                tracing::debug!(instance = %self.context.seat.name, reason, "a picture could not be looked up");
+                Ok(self.context.on_record(group).await?.and_then(|(known, _)| known.picture_url))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn set_picture(&self, group: &Jid, image: &str) -> Result<(), Error> {
         let (client, wire) = (self.client()?, to_wire(group)?);
         self.group(group).await?;
         let jpeg = super::picture::jpeg(&self.context.files, "image", image).await?;
-        self.ask(About::Group, client.groups().set_profile_picture(wire, jpeg)).await.map(drop)
+        self.ask(About::Group, client.groups().set_profile_picture(wire, jpeg)).await?;
+        // The picture is set, whether or not its address can be looked up now.
+        if let Err(error) = self.picture(group).await {
+            tracing::debug!(instance = %self.context.seat.name, %error, "a new picture could not be looked up");
+        }
+        Ok(())
     }
 
     async fn change(&self, group: &Jid, change: Change) -> Result<(), Error> {

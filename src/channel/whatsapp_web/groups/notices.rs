@@ -10,11 +10,12 @@ use wacore_binary::Node;
 use whatsapp_rust::{Client, GroupMetadata};
 
 use super::apply::apply;
-use super::known::{explained, forget, remember};
+use super::known::{forget, remember};
+use super::news::{Told, Version};
 use super::wire;
 use crate::channel::Error;
 use crate::channel::groups::{Change, Group, Member, MemberAction, Role};
-use crate::channel::whatsapp_web::address::{self, Shown, from_wire, shown, to_wire};
+use crate::channel::whatsapp_web::address::{self, Shown, from_wire, shown};
 use crate::channel::whatsapp_web::connection::Context;
 use crate::domain::{Event, EventKind, Jid};
 use crate::events::{Routed, Write};
@@ -45,6 +46,26 @@ pub enum What {
     Unclear,
 }
 
+/// We have joined a group that is not on record.
+pub struct Joining {
+    happening: Happening,
+    since: Version,
+}
+
+/// What WhatsApp answered about a group that we have joined, and since when it may be out of date.
+struct Found {
+    group: Option<Group>,
+    since: Version,
+}
+
+/// What has become of a happening.
+enum Followed {
+    /// It is on record and told.
+    Done,
+    /// WhatsApp has to be asked first; nothing that was told up to this version is missing in the answer.
+    Joins(Version),
+}
+
 /// A change as WhatsApp tells it.
 pub async fn notified(context: &Context, client: &Client, update: &GroupUpdate) {
     let Some(group) = from_wire(&update.group_jid) else { return };
@@ -59,7 +80,7 @@ pub async fn notified(context: &Context, client: &Client, update: &GroupUpdate) 
     let id = update.notification_id.as_ref().map(|id| format!("{id}-{}", update.action_index));
     let time = u64::try_from(update.timestamp.timestamp()).unwrap_or_default();
     let author = author.map(|author| author.jid);
-    context.happened(client, Happening { group, author, time, id, what }).await;
+    context.heard(client, Happening { group, author, time, id, what }).await;
 }
 
 async fn what(client: &Client, update: &GroupUpdate) -> Option<What> {
@@ -125,79 +146,146 @@ impl Context {
     /// Applies what has happened to what is on record, and tells it. What cannot be recorded is
     /// asked for again later.
     pub async fn happened(&self, client: &Client, happening: Happening) {
-        let group = happening.group.clone();
-        if let Err(error) = self.follow(client, happening).await {
-            tracing::warn!(instance = %self.seat.name, %group, %error, "a change of a group could not be recorded");
-            self.groups.doubt(self.seat.journal.now());
+        if let Some(joining) = self.followed(client, happening).await {
+            self.joined(client, &joining).await;
         }
     }
 
-    async fn follow(&self, client: &Client, happening: Happening) -> Result<(), Error> {
-        let _no_list = self.groups.list.read().await;
-        let lane = self.groups.lane(&happening.group);
-        let _turn = lane.lock().await;
-        let known = self.on_record(&happening.group).await?;
+    /// As [`Context::happened`], for the one who deals with all reports: asks nothing of WhatsApp, and
+    /// leaves that to the lookups.
+    async fn heard(&self, client: &Client, happening: Happening) {
+        let Some(joining) = self.followed(client, happening).await else { return };
+        if let Err(joining) = self.intake.look_up_joined(Box::new(joining)) {
+            let nothing = Found { group: None, since: joining.since };
+            if let Err(error) = self.follow(client, &joining.happening, Some(nothing)).await {
+                self.unrecorded(&joining.happening.group, &error);
+            }
+        }
+    }
+
+    /// We are new in a group that exists: WhatsApp is asked what it is.
+    pub async fn joined(&self, client: &Client, joining: &Joining) {
+        let Joining { happening, since } = joining;
+        let group = match self.fetch(client, &happening.group).await {
+            Ok(group) => {
+                learn(self, &group.participants).await;
+                Some(group)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a new group could not be asked for");
+                None
+            }
+        };
+        let found = Found { group, since: *since };
+        if let Err(error) = self.follow(client, happening, Some(found)).await {
+            self.unrecorded(&happening.group, &error);
+        }
+    }
+
+    /// Answers the happening if WhatsApp has to be asked about it.
+    async fn followed(&self, client: &Client, happening: Happening) -> Option<Joining> {
+        match self.follow(client, &happening, None).await {
+            Ok(Followed::Joins(since)) => Some(Joining { happening, since }),
+            Ok(Followed::Done) => None,
+            Err(error) => {
+                self.unrecorded(&happening.group, &error);
+                None
+            }
+        }
+    }
+
+    fn unrecorded(&self, group: &Jid, error: &Error) {
+        tracing::warn!(instance = %self.seat.name, %group, %error, "a change of a group could not be recorded");
+        self.groups.doubt(self.seat.journal.now());
+    }
+
+    async fn follow(
+        &self,
+        client: &Client,
+        happening: &Happening,
+        found: Option<Found>,
+    ) -> Result<Followed, Error> {
         let own = |member: &Member| {
             let is = |own: Option<wacore_binary::Jid>, jid: &Jid| {
                 own.and_then(|own| from_wire(&own)).as_ref() == Some(jid)
             };
             is(client.pn(), &member.id) || member.lid.as_ref().is_some_and(|lid| is(client.lid(), lid))
         };
-        let now = self.seat.journal.now();
+        let of_us = match &happening.what {
+            What::Members(action, members) if members.iter().any(own) => Some(*action),
+            _ => None,
+        };
+        let (group, news) = (&happening.group, &self.groups.news);
+        let _turn = self.groups.turn(group).await;
+        let known = self.on_record(group).await?;
+        let told = found.as_ref().map(|found| news.told(group, found.since));
+        if of_us == Some(MemberAction::Add) && (known.is_none() || told == Some(Told::Nothing)) {
+            // Nothing has changed on record yet: the same, told by us and by WhatsApp, is not taken for two.
+            let Some(found) = found else { return Ok(Followed::Joins(news.version())) };
+            news.change(group, false);
+            let picture_url = known.and_then(|(known, _)| known.picture_url);
+            let found = found.group.map(|group| Group { picture_url, ..group });
+            return self.enter(happening, found, told).await.map(|()| Followed::Done);
+        }
+        let gone = of_us == Some(MemberAction::Remove) || matches!(happening.what, What::Deleted);
+        news.change(group, gone);
         let write = match (&happening.what, known) {
-            (What::Deleted, _) => forget(&happening.group, Vec::new()),
+            (What::Deleted, _) => forget(group, Vec::new()),
             (What::Unclear, _) => {
                 self.groups.unlist();
-                forget(&happening.group, Vec::new())
+                forget(group, Vec::new())
             }
-            (What::Appeared(group), None) => remember(group, now, self.appeared(&happening, group))?,
-            (What::Appeared(_), Some(_)) => return Ok(()),
-            (What::Members(MemberAction::Remove, members), known) if members.iter().any(own) => {
-                let left = self.groups.leaves(&happening.group, happening.id.is_none());
+            (What::Appeared(group), None) => {
+                remember(group, self.seat.journal.now(), self.appeared(happening, group))?
+            }
+            (What::Appeared(_), Some(_)) => return Ok(Followed::Done),
+            (_, known) if gone => {
+                let left = self.groups.leaves(group, happening.id.is_none());
                 if left && known.is_none() {
-                    return Ok(());
+                    return Ok(Followed::Done);
                 }
-                forget(&happening.group, self.events(&happening))
+                forget(group, self.events(happening))
             }
-            (What::Members(MemberAction::Add, members), None) if members.iter().any(own) => {
-                return self.joined(client, &happening).await;
+            (_, None) | (What::Link(_), Some(_)) => {
+                self.record(tell(self.events(happening))).await?;
+                return Ok(Followed::Done);
             }
-            (_, None) => return self.record(tell(self.events(&happening))).await,
-            (What::Link(_), Some(_)) => return self.record(tell(self.events(&happening))).await,
             (what, Some((mut group, fetched_at))) => {
                 let before = group.clone();
-                apply(&mut group, what, &happening);
+                apply(&mut group, what, happening);
                 if group == before {
-                    return Ok(());
+                    return Ok(Followed::Done);
                 }
                 // The id of a description alone is no news.
                 let is_news = group != Group { desc_id: group.desc_id.clone(), ..before };
-                let events = if is_news { self.events(&happening) } else { Vec::new() };
+                let events = if is_news { self.events(happening) } else { Vec::new() };
                 // The id of our own description is WhatsApp's to tell.
                 let unknown = group.desc.is_some() && group.desc_id.is_none();
                 remember(&group, if unknown { 0 } else { fetched_at }, events)?
             }
         };
-        self.record(vec![write]).await
+        self.record(vec![write]).await?;
+        Ok(Followed::Done)
     }
 
-    /// We are new in a group that exists.
-    async fn joined(&self, client: &Client, happening: &Happening) -> Result<(), Error> {
-        let asked = client.groups().get_metadata(&to_wire(&happening.group)?).await;
-        let group = match explained(asked, wire::About::Group) {
-            Ok(metadata) => wire::group(client, metadata).await,
-            Err(error) => {
-                tracing::debug!(%error, "a new group could not be asked for");
-                None
-            }
-        };
+    /// Records a group that we are new in, as WhatsApp describes it, unless we are out of it by now.
+    async fn enter(
+        &self,
+        happening: &Happening,
+        group: Option<Group>,
+        told: Option<Told>,
+    ) -> Result<(), Error> {
         let events = self.events(happening);
-        let Some(group) = group else {
+        let is_current = told == Some(Told::Nothing);
+        if group.is_none() || !is_current {
             self.groups.unlist();
+        }
+        let Some(group) = group.filter(|_| told != Some(Told::Gone)) else {
             return self.record(tell(events)).await;
         };
         let events = self.appeared(happening, &group).into_iter().chain(events).collect();
-        self.record(vec![remember(&group, self.seat.journal.now(), events)?]).await
+        let fetched_at = if is_current { self.seat.journal.now() } else { 0 };
+        self.record(vec![remember(&group, fetched_at, events)?]).await
     }
 
     fn appeared(&self, happening: &Happening, group: &Group) -> Vec<Routed> {
