@@ -60,6 +60,42 @@ async fn groups_are_told_until_they_are_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_sender_in_a_group_sees_what_was_marked_as_read() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    let phone = node.pair("acme", &simulator, None).await;
+    let [alice, bob] = ["Alice", "Bob"].map(|name| contact(&simulator, name));
+    let members = vec![phone.clone(), bob.phone.clone()];
+    let new = NewGroup { subject: "Sales".into(), members, ..NewGroup::default() };
+    let group = simulator.handle().create_group(&alice.phone, new).unwrap().jid;
+    let readers = |of: &str, id: &str| -> Vec<String> {
+        let signals = simulator.handle().signals(of).unwrap();
+        let reads = signals.into_iter().filter(|one| one.kind == "read" && one.ids.iter().any(|it| it == id));
+        reads.map(|one| one.from).collect()
+    };
+    // Callers know the sender, or leave it to what is on record.
+    for participant in [Some(&alice.jid), Some(&alice.lid), None] {
+        let id = write(&simulator, &alice.phone, &group, "to all").await;
+        eventually("it is stored", async || {
+            let found = node.messages("acme", json!({"where": {"key": {"id": id}}})).await;
+            (found.len() == 1).then_some(())
+        })
+        .await;
+        assert!(readers(&alice.phone, &id).is_empty(), "nobody has read it");
+        let mut key = json!({"remoteJid": group, "fromMe": false, "id": id});
+        if let Some(participant) = participant {
+            key["participant"] = json!(participant);
+        }
+        node.post("/chat/markMessageAsRead/acme", json!({"readMessages": [key]})).await;
+        let reads = eventually("Alice sees that it was read", async || {
+            Some(readers(&alice.phone, &id)).filter(|readers| !readers.is_empty())
+        })
+        .await;
+        assert_eq!((reads, readers(&bob.phone, &id)), (vec![phone.clone()], vec![]), "{participant:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_status_is_told_and_seen_only_when_asked_to() {
     let simulator = simulator().await;
     let receiver = Receiver::start().await.unwrap();
