@@ -43,6 +43,8 @@ pub struct DeviceInfo {
     pub pending_messages: usize,
     /// One-time pre-keys left.
     pub pre_keys: usize,
+    /// Whether it asked for all of the phone's history when it was linked.
+    pub full_history: bool,
 }
 
 fn info(account: &Account) -> AccountInfo {
@@ -55,6 +57,7 @@ fn info(account: &Account) -> AccountInfo {
         pending: device.outbox.pending.len(),
         pending_messages: device.outbox.preview().message,
         pre_keys: device.one_time.len(),
+        full_history: device.keys.full_history,
     });
     AccountInfo {
         phone: account.phone.clone(),

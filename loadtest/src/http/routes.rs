@@ -22,7 +22,7 @@ GET  /admin/faults                       faults that stand, and how often each k
 POST /admin/faults                       {kind, ..., phone?, device?, share?}: see below; answers {struck}
 DELETE /admin/faults                     ends all faults that stand
 POST /admin/scenario                     [{afterMs, fault: {kind, ...}, times?, everyMs?}]: faults by the clock
-POST /admin/history                      {chats, bootstrap?, recent?, full?, onDemand?, chatsPerBlob?, textBytes?, pictures?, inline?} or null: what devices get when they are linked
+POST /admin/history                      {chats, bootstrap?, recent?, full?, onDemand?, chatsPerBlob?, textBytes?, pictures?, inline?, longIds?} or null: what devices get when they are linked
 POST /admin/accounts/{phone}/history     the same body: sends that history to all devices now
 GET  /admin/accounts/{phone}/app-state   what the account's devices and phone have set: [{collection, index, value}]
 POST /admin/accounts/{phone}/app-state   {change, ...}: mute, pin, archive, read, star, deleteChat, clearChat, deleteForMe, contact, pushName, strangerSalt, label or labelChat, done on the phone

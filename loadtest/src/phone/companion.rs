@@ -73,6 +73,7 @@ pub(crate) fn link(world: &World, account: &Account) -> Result<u16> {
         signed_id: bundle.signed_id,
         signed_public: bundle.signed_public,
         signed_signature: bundle.signed_signature,
+        full_history: false,
     };
     account.companions().insert(id, Companion::new(signal));
     let device = Device { puppet: true, ..Device::new(id, key_index, keys, proof) };

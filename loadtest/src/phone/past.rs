@@ -15,6 +15,8 @@ use crate::world::account::Account;
 const MESSAGE_SECONDS: u64 = 60;
 /// Every so many messages one has a picture, if there are pictures.
 const PICTURE_EVERY: u32 = 10;
+/// By how many characters a long id is longer.
+const LONGER: usize = 200;
 
 /// A history that a phone gives to a new device. Counts are messages per chat.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,8 @@ pub struct History {
     pub pictures: bool,
     /// Sends the bootstrap inside the message instead of over the media host.
     pub inline: bool,
+    /// The newest messages of each chat that have ids longer than a client may expect.
+    pub long_ids: u32,
 }
 
 impl History {
@@ -108,7 +112,7 @@ impl Past {
             key: MessageField::some(MessageKey {
                 remote_jid: Some(self.address(&peer)),
                 from_me: Some(from_me),
-                id: Some(format!("3EB0A5{chat:08X}{number:08X}")),
+                id: Some(self.id(chat, number)),
                 participant: None,
             }),
             message: MessageField::some(message),
@@ -118,6 +122,11 @@ impl Past {
             ..Default::default()
         };
         HistorySyncMsg { message: MessageField::some(info), msg_order_id: Some(u64::from(u32::MAX - number)) }
+    }
+
+    fn id(&self, chat: u32, number: u32) -> String {
+        let longer = if number < self.plan.long_ids { "0".repeat(LONGER) } else { String::new() };
+        format!("3EB0A5{chat:08X}{number:08X}{longer}")
     }
 
     /// The address of a chat.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use buffa::Message as _;
 use wacore_binary::NodeRef;
+use waproto::whatsapp::DeviceProps;
 
 use super::Role;
 use crate::{
@@ -18,6 +20,10 @@ fn big_endian(bytes: Option<Vec<u8>>) -> u32 {
     bytes.unwrap_or_default().iter().fold(0, |value, byte| value << 8 | u32::from(*byte))
 }
 
+fn wants_full_history(device_props: &[u8]) -> bool {
+    DeviceProps::decode_from_slice(device_props).is_ok_and(|props| props.require_full_sync == Some(true))
+}
+
 /// Registers the connection for pairing and sends the QR references.
 pub(crate) fn register(world: &World, opened: &Opened, link: &Link) -> Role {
     let data = opened.payload.device_pairing_data.as_option().cloned().unwrap_or_default();
@@ -28,6 +34,7 @@ pub(crate) fn register(world: &World, opened: &Opened, link: &Link) -> Role {
         signed_id: big_endian(data.e_skey_id),
         signed_public: data.e_skey_val.unwrap_or_default(),
         signed_signature: data.e_skey_sig.unwrap_or_default(),
+        full_history: wants_full_history(&data.device_props.unwrap_or_default()),
     };
     let push_name = opened.payload.push_name.clone().filter(|name| !name.is_empty());
     let slot = Arc::new(Slot::new(link.clone(), keys, push_name));

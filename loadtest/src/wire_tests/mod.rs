@@ -36,6 +36,7 @@ fn paired(world: &World, phone: &str) -> (Arc<Account>, KeyPair) {
         signed_id: 1,
         signed_public: signed.public_key.public_key_bytes().to_vec(),
         signed_signature: vec![0; 64],
+        full_history: false,
     };
     let mut device = Device::new(1, 1, keys, vec![1, 2, 3]);
     device.one_time.push_back((1, signed.public_key.public_key_bytes().to_vec()));

@@ -60,6 +60,8 @@ pub(crate) struct Keys {
     pub(crate) signed_id: u32,
     pub(crate) signed_public: Vec<u8>,
     pub(crate) signed_signature: Vec<u8>,
+    /// Whether the device asked for all of the phone's history.
+    pub(crate) full_history: bool,
 }
 
 /// A paired device.

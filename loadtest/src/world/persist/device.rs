@@ -25,6 +25,8 @@ pub(super) struct DeviceRecord {
     signed_id: u32,
     signed_public: Base64,
     signed_signature: Base64,
+    #[serde(default)]
+    full_history: bool,
     identity_proof: Base64,
     one_time: Vec<(u32, Base64)>,
     app_state_shared: bool,
@@ -56,6 +58,7 @@ impl DeviceRecord {
             signed_id: keys.signed_id,
             signed_public: Base64(keys.signed_public.clone()),
             signed_signature: Base64(keys.signed_signature.clone()),
+            full_history: keys.full_history,
             identity_proof: Base64(device.identity_proof.clone()),
             one_time: device.one_time.iter().map(|(id, key)| (*id, Base64(key.clone()))).collect(),
             app_state_shared: device.app_state_shared,
@@ -76,6 +79,7 @@ impl DeviceRecord {
             signed_id: self.signed_id,
             signed_public: self.signed_public.0,
             signed_signature: self.signed_signature.0,
+            full_history: self.full_history,
         };
         let mut pending = std::collections::VecDeque::new();
         for bytes in self.pending {
