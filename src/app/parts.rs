@@ -313,7 +313,7 @@ pub fn http_state(
         keys: Keys::new(key.expose()),
         expose_tokens: config.auth.expose_in_fetch_instances,
         rates: Rates::new(config.limits.rate),
-        known: http::Known::default(),
+        known: http::Known::new(config.database.number_age),
         media,
         files,
         failures,

@@ -14,16 +14,16 @@ pub(super) const GROUP: Group = Group {
         Variable::url("DATABASE_CONNECTION_URI", "", "address of the database; for PostgreSQL the parameter schema chooses the schema; unset, sqlite keeps a file in WAGGLE_DATA_DIR").secret(),
         Variable::url("DATABASE_BOUNCER_CONNECTION_URI", "", "address of PgBouncer, used with psql_bouncer for everything but migrations").secret(),
         Variable::text("DATABASE_CONNECTION_CLIENT_NAME", "evolution", "tag of this installation: a node loads only the instances with its tag"),
-        Variable::flag("DATABASE_SAVE_DATA_INSTANCE", "", SAVE),
-        Variable::flag("DATABASE_SAVE_DATA_NEW_MESSAGE", "", SAVE),
-        Variable::flag("DATABASE_SAVE_MESSAGE_UPDATE", "", SAVE),
-        Variable::flag("DATABASE_SAVE_DATA_CONTACTS", "", SAVE),
-        Variable::flag("DATABASE_SAVE_DATA_CHATS", "", SAVE),
-        Variable::flag("DATABASE_SAVE_DATA_HISTORIC", "", SAVE),
-        Variable::flag("DATABASE_SAVE_DATA_LABELS", "", SAVE),
-        Variable::flag("DATABASE_SAVE_IS_ON_WHATSAPP", "", SAVE),
-        Variable::number("DATABASE_SAVE_IS_ON_WHATSAPP_DAYS", "7", "days", "how long a checked number stays known"),
-        Variable::flag("DATABASE_DELETE_MESSAGE", "false", "marks messages as deleted when they are revoked"),
+        Variable::ignored("DATABASE_SAVE_DATA_INSTANCE", ALWAYS),
+        Variable::ignored("DATABASE_SAVE_DATA_NEW_MESSAGE", ALWAYS),
+        Variable::ignored("DATABASE_SAVE_MESSAGE_UPDATE", ALWAYS),
+        Variable::ignored("DATABASE_SAVE_DATA_CONTACTS", ALWAYS),
+        Variable::ignored("DATABASE_SAVE_DATA_CHATS", ALWAYS),
+        Variable::flag("DATABASE_SAVE_DATA_HISTORIC", "true", "stores the messages, chats and contacts that a phone hands over when it is linked; false only tells them as events. Unlike Evolution API, unset is true on every database"),
+        Variable::ignored("DATABASE_SAVE_DATA_LABELS", ALWAYS),
+        Variable::ignored("DATABASE_SAVE_IS_ON_WHATSAPP", "numbers that were looked up are always remembered, since WhatsApp limits how often one may ask"),
+        Variable::number("DATABASE_SAVE_IS_ON_WHATSAPP_DAYS", "", "days", "how long a number that is on WhatsApp is known to be, at most, in the node's memory; unset is 6 hours, 0 asks each time"),
+        Variable::ignored("DATABASE_DELETE_MESSAGE", "a message that is deleted is always marked as deleted and stays on record"),
         Variable::number("WAGGLE_DATABASE_POOL", "8", "count", "connections that a node opens at most; more than the database has cores for make answers come less evenly"),
         Variable::choice("WAGGLE_SQLITE_SYNCHRONOUS", "full", &["normal", "full"], "full survives a power cut; normal may lose the last moments to one, though never to a crash of the node"),
         Variable::number("WAGGLE_COMMIT_LINGER_MS", "0", "milliseconds", "how long a commit waits for company; 0 takes what has gathered during the commit before it, which is the fastest on a local disk"),
@@ -32,7 +32,18 @@ pub(super) const GROUP: Group = Group {
     switches: None,
 };
 
-const SAVE: &str = "keeps this kind of row; unset it is true on the embedded database (a gateway that loses no message must store it) and false on any other, as in Evolution API";
+const ALWAYS: &str = "these rows are always kept: acknowledging only what is on record, telling repeats apart, quotes, edits, votes and retries rest on them";
+
+/// Variables with [`ALWAYS`] and the like, which Evolution API reads as a wish to keep less when they are false.
+const KEPT: [&str; 7] = [
+    "DATABASE_SAVE_DATA_INSTANCE",
+    "DATABASE_SAVE_DATA_NEW_MESSAGE",
+    "DATABASE_SAVE_MESSAGE_UPDATE",
+    "DATABASE_SAVE_DATA_CONTACTS",
+    "DATABASE_SAVE_DATA_CHATS",
+    "DATABASE_SAVE_DATA_LABELS",
+    "DATABASE_SAVE_IS_ON_WHATSAPP",
+];
 
 /// Kind of database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +67,7 @@ pub enum Synchronous {
     Full,
 }
 
-/// The SQL database and what is kept in it.
+/// The SQL database.
 #[derive(Debug, Clone)]
 pub struct Database {
     /// Kind of database.
@@ -67,10 +78,10 @@ pub struct Database {
     pub bouncer_uri: Option<Secret>,
     /// Tag of the installation: a node loads only instances with its own.
     pub client_name: String,
-    /// What is kept.
-    pub save: Save,
-    /// Mark messages as deleted when they are revoked.
-    pub delete_message: bool,
+    /// Whether the messages, chats and contacts of a phone's history are stored, or only told.
+    pub keep_history: bool,
+    /// How long a number is known to be on WhatsApp; `None` is the cache's own time.
+    pub number_age: Option<Duration>,
     /// Connections at most, at least one.
     pub pool: u32,
     /// SQLite's durability.
@@ -79,30 +90,6 @@ pub struct Database {
     pub commit_linger: Duration,
     /// Changes in one group commit at most, at least one.
     pub commit_batch: usize,
-}
-
-/// Which rows are kept. Unset, all are true on SQLite, and false on any other database as in Evolution
-/// API: a deliberate difference, because the embedded gateway promises to lose no message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Save {
-    /// Instances.
-    pub instance: bool,
-    /// Messages as they come and go.
-    pub new_message: bool,
-    /// Status changes of messages.
-    pub message_update: bool,
-    /// Contacts.
-    pub contacts: bool,
-    /// Chats.
-    pub chats: bool,
-    /// Messages from the history that the phone sends at pairing.
-    pub historic: bool,
-    /// Labels.
-    pub labels: bool,
-    /// Numbers checked for being on WhatsApp.
-    pub is_on_whatsapp: bool,
-    /// How long such a check stays known.
-    pub is_on_whatsapp_age: Duration,
 }
 
 const SCHEMES: &[&str] = &["postgresql", "postgres", "mysql", "mariadb"];
@@ -117,13 +104,17 @@ impl Database {
             Provider::PostgreSqlBouncer if bouncer_uri.is_some() => {}
             _ => reader.require("DATABASE_CONNECTION_URI", &uri, "this DATABASE_PROVIDER needs an address"),
         }
+        KEPT.into_iter().for_each(|name| reader.not_less(name));
+        reader.ignore("DATABASE_DELETE_MESSAGE");
         Self {
             provider,
             uri,
             bouncer_uri: bouncer_uri.filter(|_| provider == Provider::PostgreSqlBouncer),
             client_name: reader.string("DATABASE_CONNECTION_CLIENT_NAME"),
-            save: Save::read(reader, provider == Provider::Sqlite),
-            delete_message: reader.flag("DATABASE_DELETE_MESSAGE"),
+            keep_history: reader.flag("DATABASE_SAVE_DATA_HISTORIC"),
+            number_age: reader
+                .optional_number("DATABASE_SAVE_IS_ON_WHATSAPP_DAYS", 0..=36_500_u64)
+                .map(|days| Duration::from_secs(days * 86_400)),
             pool: reader.number("WAGGLE_DATABASE_POOL", 1..=10_000),
             sqlite_synchronous: reader
                 .parse("WAGGLE_SQLITE_SYNCHRONOUS", |value| {
@@ -132,23 +123,6 @@ impl Database {
                 .unwrap_or(Synchronous::Full),
             commit_linger: reader.milliseconds("WAGGLE_COMMIT_LINGER_MS", 0..=1_000),
             commit_batch: reader.number("WAGGLE_COMMIT_BATCH", 1..=100_000),
-        }
-    }
-}
-
-impl Save {
-    fn read(reader: &mut Reader<'_>, unset: bool) -> Self {
-        let days: u64 = reader.number("DATABASE_SAVE_IS_ON_WHATSAPP_DAYS", 0..=36_500);
-        Self {
-            instance: reader.flag_or("DATABASE_SAVE_DATA_INSTANCE", unset),
-            new_message: reader.flag_or("DATABASE_SAVE_DATA_NEW_MESSAGE", unset),
-            message_update: reader.flag_or("DATABASE_SAVE_MESSAGE_UPDATE", unset),
-            contacts: reader.flag_or("DATABASE_SAVE_DATA_CONTACTS", unset),
-            chats: reader.flag_or("DATABASE_SAVE_DATA_CHATS", unset),
-            historic: reader.flag_or("DATABASE_SAVE_DATA_HISTORIC", unset),
-            labels: reader.flag_or("DATABASE_SAVE_DATA_LABELS", unset),
-            is_on_whatsapp: reader.flag_or("DATABASE_SAVE_IS_ON_WHATSAPP", unset),
-            is_on_whatsapp_age: Duration::from_secs(days * 86_400),
         }
     }
 }

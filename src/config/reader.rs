@@ -69,11 +69,6 @@ impl<'a> Reader<'a> {
         self.parse(name, parse::flag).unwrap_or_default()
     }
 
-    /// A flag whose default depends on other variables.
-    pub(super) fn flag_or(&mut self, name: &'static str, fallback: bool) -> bool {
-        self.parse(name, parse::flag).unwrap_or(fallback)
-    }
-
     pub(super) fn number<T>(&mut self, name: &'static str, range: RangeInclusive<T>) -> T
     where
         T: FromStr + PartialOrd + Display + Default,
@@ -126,6 +121,14 @@ impl<'a> Reader<'a> {
             && variable.kind == super::Kind::Ignored(true)
             && self.is_set(name)
         {
+            self.warnings.push(Warning::Ignored { name, why: variable.meaning.to_owned() });
+        }
+    }
+
+    /// Takes note of a flag that cannot be turned off, with a warning when it is false.
+    pub(super) fn not_less(&mut self, name: &'static str) {
+        let off = self.text(name).is_some_and(|value| parse::flag(&value) == Ok(false));
+        if let (true, Some(variable)) = (off, self.variable(name)) {
             self.warnings.push(Warning::Ignored { name, why: variable.meaning.to_owned() });
         }
     }

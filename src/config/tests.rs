@@ -41,8 +41,7 @@ fn an_empty_environment_is_the_embedded_gateway() {
     assert_eq!(config.database.client_name, "evolution");
     assert_eq!(config.database.sqlite_synchronous, Synchronous::Full);
     assert_eq!(config.auth.global_key, None);
-    assert!(config.database.save.new_message && config.database.save.instance);
-    assert!(!config.database.delete_message);
+    assert!(config.database.keep_history && config.database.number_age.is_none());
     assert_eq!(config.instances.qrcode_color, [0x19, 0x87, 0x54]);
     assert_eq!(config.instances.delete_after, None);
     assert_eq!(config.instances.reconnect_per_second, Some(50));
@@ -138,7 +137,7 @@ fn only_the_embedded_database_makes_its_own_key() {
     assert_eq!(wrong(&[uri]), ["AUTHENTICATION_API_KEY"]);
     let config = load(&[uri, KEY]);
     assert_eq!(config.database.provider, Provider::PostgreSql);
-    assert!(!config.database.save.new_message, "Evolution API's default on its databases");
+    assert!(config.database.keep_history, "unlike Evolution API, which keeps nothing there by default");
 }
 
 #[test]
@@ -233,6 +232,15 @@ fn an_environment_of_evolution_api_is_taken_as_it_is() {
         ("DATABASE_CONNECTION_URI", "postgresql://user:pass@postgres:5432/evolution_db?schema=evolution_api"),
         ("DATABASE_CONNECTION_CLIENT_NAME", "evolution_exchange"),
         ("DATABASE_SAVE_DATA_INSTANCE", "true"),
+        ("DATABASE_SAVE_DATA_NEW_MESSAGE", "true"),
+        ("DATABASE_SAVE_MESSAGE_UPDATE", "true"),
+        ("DATABASE_SAVE_DATA_CONTACTS", "true"),
+        ("DATABASE_SAVE_DATA_CHATS", "true"),
+        ("DATABASE_SAVE_DATA_LABELS", "true"),
+        ("DATABASE_SAVE_DATA_HISTORIC", "true"),
+        ("DATABASE_SAVE_IS_ON_WHATSAPP", "true"),
+        ("DATABASE_SAVE_IS_ON_WHATSAPP_DAYS", "7"),
+        ("DATABASE_DELETE_MESSAGE", "true"),
         ("RABBITMQ_URI", "amqp://localhost"),
         ("RABBITMQ_EVENTS_GROUP_UPDATE", "false"),
         ("RABBITMQ_EVENTS_REMOVE_INSTANCE", "false"),
@@ -338,6 +346,28 @@ fn what_is_not_served_yet_is_said_when_it_is_turned_on() {
         );
     }
     assert!(table::markdown().contains("### NATS\n\nRead and checked, but not served yet"));
+}
+
+#[test]
+fn rows_that_the_guarantees_rest_on_are_kept_and_a_wish_for_less_is_answered() {
+    let found = warnings(&[
+        ("DATABASE_SAVE_DATA_NEW_MESSAGE", "false"),
+        ("DATABASE_SAVE_DATA_CHATS", "True"),
+        ("DATABASE_SAVE_DATA_HISTORIC", "false"),
+        ("DATABASE_SAVE_IS_ON_WHATSAPP", "no"),
+    ]);
+    let names: Vec<_> = found
+        .iter()
+        .map(|warning| match warning {
+            Warning::Ignored { name, why } => (*name, why.contains("always")),
+            _ => ("", false),
+        })
+        .collect();
+    assert_eq!(names, [("DATABASE_SAVE_DATA_NEW_MESSAGE", true), ("DATABASE_SAVE_IS_ON_WHATSAPP", true)]);
+    assert!(!load(&[("DATABASE_SAVE_DATA_HISTORIC", "false")]).database.keep_history);
+    let age = |days| load(&[("DATABASE_SAVE_IS_ON_WHATSAPP_DAYS", days)]).database.number_age;
+    assert_eq!(age("7"), Some(Duration::from_secs(7 * 86_400)));
+    assert_eq!(age("0"), Some(Duration::ZERO));
 }
 
 #[test]

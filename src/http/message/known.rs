@@ -11,7 +11,7 @@ use crate::domain::{InstanceId, Jid};
 
 /// Answers that are kept, over all instances.
 const KEPT: u64 = 100_000;
-/// How long a number is known to exist.
+/// How long a number is known to exist unless it is configured.
 const PRESENT: Duration = Duration::from_secs(6 * 60 * 60);
 /// How long a number is known not to exist: somebody may just be signing up.
 const ABSENT: Duration = Duration::from_secs(60);
@@ -19,11 +19,12 @@ const ABSENT: Duration = Duration::from_secs(60);
 /// Numbers of one question, each of which may stand for two.
 const BATCH: usize = 100;
 
-struct Lifetime;
+/// How long a number is known to exist.
+struct Lifetime(Duration);
 
 impl<K> Expiry<K, NumberCheck> for Lifetime {
     fn expire_after_create(&self, _: &K, check: &NumberCheck, _: Instant) -> Option<Duration> {
-        Some(if check.exists { PRESENT } else { ABSENT })
+        Some(if check.exists { self.0 } else { self.0.min(ABSENT) })
     }
 }
 
@@ -33,11 +34,18 @@ pub struct Known(Cache<(InstanceId, Jid), NumberCheck>);
 
 impl Default for Known {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(KEPT).expire_after(Lifetime).build())
+        Self::new(None)
     }
 }
 
 impl Known {
+    /// No answers yet; a number is known to exist for `age`, or for some hours.
+    #[must_use]
+    pub fn new(age: Option<Duration>) -> Self {
+        let lifetime = Lifetime(age.unwrap_or(PRESENT));
+        Self(Cache::builder().max_capacity(KEPT).expire_after(lifetime).build())
+    }
+
     /// Answers about addresses, in their order; WhatsApp is asked about those that are not known.
     ///
     /// # Errors
@@ -131,5 +139,21 @@ mod tests {
         assert_eq!(numbers.0.load(Ordering::SeqCst), 1);
         known.check(other, &numbers, &[jid]).await.unwrap();
         assert_eq!(numbers.0.load(Ordering::SeqCst), 2, "one tenant learns nothing from another");
+    }
+
+    #[tokio::test]
+    async fn a_number_is_known_for_as_long_as_is_configured() {
+        let (numbers, jid) = (Asked(AtomicUsize::new(0)), Jid::phone("4915112345678"));
+        let (instance, known) = (InstanceId::random(), Known::new(Some(Duration::ZERO)));
+        for _ in 0..2 {
+            known.check(instance, &numbers, std::slice::from_ref(&jid)).await.unwrap();
+        }
+        assert_eq!(numbers.0.load(Ordering::SeqCst), 2);
+        let week = Lifetime(Duration::from_secs(7 * 86_400));
+        let found =
+            |exists| NumberCheck { asked: jid.clone(), jid: jid.clone(), lid: None, exists, name: None };
+        let now = Instant::now();
+        assert_eq!(week.expire_after_create(&(), &found(true), now), Some(week.0));
+        assert_eq!(week.expire_after_create(&(), &found(false), now), Some(ABSENT));
     }
 }
