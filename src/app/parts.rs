@@ -188,6 +188,7 @@ pub fn whatsapp_web(
         browser: config.instances.phone_name.clone(),
         prekeys: config.instances.prekeys,
         egress: egress(config)?,
+        keep_history: config.database.keep_history,
     };
     let http = whatsapp_http()?;
     let main = tokio::runtime::Handle::current();

@@ -106,6 +106,8 @@ pub struct Seat {
     pub journal: Journal,
     /// What is known of its groups; recorded through the journal.
     pub groups: events::Groups,
+    /// Parts of its history that are not recorded yet; recorded through the journal.
+    pub spool: events::HistorySpool,
     /// Where what happens is counted.
     pub tally: Arc<Tally>,
     /// Where the life of the connection is reported. Bounded; a channel that finds it full waits.

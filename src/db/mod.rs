@@ -12,6 +12,7 @@ mod dead_letters;
 mod entity;
 mod error;
 mod groups;
+mod history_spool;
 mod instances;
 mod labels;
 mod media;
@@ -35,6 +36,7 @@ pub use contacts::{Contact, ContactFilter, Contacts};
 pub use dead_letters::{DeadLetter, DeadLetters, Failure};
 pub use error::{Cause, Error};
 pub use groups::{GroupRow, Groups};
+pub use history_spool::{HistorySpool, Spooled};
 pub use instances::{
     Counts, InstanceFilter, InstanceUpdate, Instances, Listed, Located, NewInstance, Ownership, Remains,
 };

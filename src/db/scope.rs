@@ -8,6 +8,7 @@ use super::chats::Chats;
 use super::contacts::Contacts;
 use super::dead_letters::DeadLetters;
 use super::groups::Groups;
+use super::history_spool::HistorySpool;
 use super::labels::Labels;
 use super::media::MediaFiles;
 use super::messages::Messages;
@@ -81,6 +82,12 @@ impl Scope {
     #[must_use]
     pub fn groups(&self) -> Groups {
         Groups { scope: self.clone() }
+    }
+
+    /// Parts of its history that are not recorded yet; written through the writer.
+    #[must_use]
+    pub fn history_spool(&self) -> HistorySpool {
+        HistorySpool { scope: self.clone() }
     }
 
     /// Where its events go.

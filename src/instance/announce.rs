@@ -50,6 +50,8 @@ pub(super) async fn paired(handle: &Handle, jid: Jid, lid: Option<Jid>) {
         view.owner = Some(jid.clone());
         view.owner_lid.clone_from(&lid);
         view.qr = None;
+        // Another phone hands over another history.
+        view.history_progress = None;
     });
     let update = InstanceUpdate {
         paired: Some(true),
@@ -68,9 +70,13 @@ pub(super) async fn unpaired(handle: &Handle) {
     handle.0.view.send_modify(|view| {
         view.paired = false;
         view.qr = None;
+        view.history_progress = None;
     });
-    record(handle, Some(InstanceUpdate { paired: Some(false), ..InstanceUpdate::default() }), Vec::new())
-        .await;
+    let update = InstanceUpdate { paired: Some(false), ..InstanceUpdate::default() };
+    let writes = vec![Write::Instance(update), Write::ForgetSpool];
+    if let Err(error) = handle.journal().commit(writes).await {
+        tracing::warn!(instance = %handle.name(), %error, "the end of the pairing could not be recorded");
+    }
 }
 
 /// Who the connection belongs to; recorded with the state that follows.

@@ -310,6 +310,7 @@ impl Runner {
             proxy: self.proxy.clone(),
             journal: self.handle.journal().clone(),
             groups: self.handle.scope().groups(),
+            spool: self.handle.scope().history_spool(),
             tally: Arc::clone(self.handle.0.place.tally()),
             signals: self.signals.0.clone(),
         };

@@ -12,6 +12,8 @@
 mod behind_nginx;
 #[path = "cluster/faults.rs"]
 mod faults;
+#[path = "cluster/history.rs"]
+mod history;
 #[path = "support/nginx.rs"]
 mod nginx;
 #[path = "cluster/operators.rs"]

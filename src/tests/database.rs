@@ -109,6 +109,7 @@ async fn suite(target: Target) {
     directory::a_sink_keeps_its_identity(&world).await;
     directory::groups_are_replaced_and_forgotten(&world).await;
     directory::pictures_make_contacts_that_count(&world).await;
+    directory::parts_of_a_history_wait_until_they_are_recorded(&world).await;
     media::a_file_goes_from_pending_to_stored_to_gone(&world).await;
     session::records_and_expiry(&world).await;
     session::scans_are_by_bytes(&world).await;

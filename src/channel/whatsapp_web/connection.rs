@@ -6,18 +6,20 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
+use wacore::runtime::Runtime as _;
 use whatsapp_rust::Client;
-use whatsapp_rust::bot::Bot;
 
 use super::acks::Acks;
 use super::address::Pairs;
 use super::barrier::Barrier;
 use super::calls::Ringing;
 use super::groups::Known;
+use super::history::Spool;
 use super::intake::Intake;
 use super::record::Records;
+use super::runtime::MainRuntime;
 use super::transport::{Sockets, Trouble};
 use crate::channel::{
     Calls, Catalogue, Channel, Chats, End, Error, Files, Groups, Labels, LowLevel, Messages, Numbers,
@@ -48,8 +50,9 @@ pub struct Context {
     pub records: Records,
     pub previews: Previews,
     pub ringing: Ringing,
-    /// Lets few instances of the node record their histories at the same time.
-    pub histories: Arc<Semaphore>,
+    pub history: Histories,
+    /// Parts of the history that wait.
+    pub spool: Spool,
     pub opened: AtomicBool,
     /// The account was linked over this connection, and has not been open since.
     pub linked: AtomicBool,
@@ -64,6 +67,15 @@ pub struct Context {
     client: OnceLock<Weak<Client>>,
     /// Why it ends; the first reason counts.
     end: Mutex<Option<End>>,
+}
+
+/// How histories are recorded.
+#[derive(Clone)]
+pub struct Histories {
+    /// Lets few instances of the node record at the same time.
+    pub turns: Arc<Semaphore>,
+    /// Whether messages, chats and contacts are stored, or only told.
+    pub keep: bool,
 }
 
 /// Contacts whose name was recorded lately.
@@ -95,7 +107,7 @@ impl Context {
         seat: Seat,
         (intake, records): (Intake, Records),
         (previews, files): (Previews, media::Handle),
-        histories: Arc<Semaphore>,
+        (history, spool): (Histories, Spool),
     ) -> Self {
         Self {
             seat,
@@ -109,7 +121,8 @@ impl Context {
             records,
             previews,
             ringing: Ringing::default(),
-            histories,
+            history,
+            spool,
             opened: AtomicBool::new(false),
             linked: AtomicBool::new(false),
             trouble: Trouble::default(),
@@ -186,17 +199,22 @@ impl Context {
 pub struct Connection {
     pub(super) context: Arc<Context>,
     client: Arc<Client>,
-    bot: Mutex<Option<Bot>>,
+    runtime: MainRuntime,
+    ran: AtomicBool,
     store: Arc<dyn Store>,
 }
 
 impl Connection {
-    pub(super) fn new(context: Arc<Context>, bot: Bot, store: Arc<dyn Store>) -> Self {
-        let client = bot.client();
+    pub(super) fn new(
+        context: Arc<Context>,
+        client: Arc<Client>,
+        runtime: MainRuntime,
+        store: Arc<dyn Store>,
+    ) -> Self {
         let _ = context.client.set(Arc::downgrade(&client));
         // WhatsApp ends the connection right after linking, perhaps before the library tells of it.
         context.reconnect(client.pn().is_none());
-        Self { context, client, bot: Mutex::new(Some(bot)), store }
+        Self { context, client, runtime, ran: AtomicBool::new(false), store }
     }
 
     /// Waits for the relaxed writes too: after a graceful stop there may be no writer for them.
@@ -263,9 +281,17 @@ impl Channel for Connection {
     }
 
     async fn run(&self) -> End {
-        let bot = self.bot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(bot) = bot else { return End::Stopped };
-        bot.spawn().await;
+        if self.ran.swap(true, Ordering::SeqCst) {
+            return End::Stopped;
+        }
+        let (client, (done, ended)) = (Arc::clone(&self.client), oneshot::channel::<()>());
+        let running = self.runtime.spawn(Box::pin(async move {
+            client.run().await;
+            drop(done);
+        }));
+        // It is over, or it panicked.
+        let _ = ended.await;
+        drop(running);
         let end = self.context.end();
         if end != Some(End::Fenced) {
             // Also after an end that was not asked for: what the library still holds is flushed.

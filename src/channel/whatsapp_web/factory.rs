@@ -1,19 +1,21 @@
 //! Makes connections of WhatsApp Web accounts.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use waproto::whatsapp::device_props::PlatformType;
-use whatsapp_rust::CacheConfig;
-use whatsapp_rust::bot::Bot;
+use whatsapp_rust::store::persistence_manager::PersistenceManager;
 use whatsapp_rust::wacore::store::DevicePropsOverride;
+use whatsapp_rust::wacore::store::commands::DeviceCommand;
+use whatsapp_rust::{CacheConfig, Client};
 
 use super::backend::Backend;
-use super::connection::{Connection, Context};
+use super::connection::{Connection, Context, Histories};
 use super::groups;
-use super::history;
+use super::history::{self, Spool};
 use super::hook::Hook;
 use super::http_client::WhatsAppHttp;
 use super::intake::{self, Bus, Ends, Intake, Item};
@@ -30,8 +32,10 @@ use crate::session::{self, Owner, Store};
 /// The provider as clients name it.
 pub const INTEGRATION: &str = "WHATSAPP-BAILEYS";
 
-/// Instances of a node that record their histories at the same time: each has a blob in memory.
+/// Instances of a node that record their histories at the same time: each has a part in memory.
 const HISTORIES: usize = 2;
+/// How often the library saves what it knows of the device, if that changed.
+const SAVES: Duration = Duration::from_secs(30);
 
 /// What the provider is told at start.
 #[derive(Clone, Debug)]
@@ -48,6 +52,8 @@ pub struct Options {
     pub prekeys: usize,
     /// Which addresses a tenant's proxy may have.
     pub egress: Egress,
+    /// Whether the messages, chats and contacts of a history are stored, or only told.
+    pub keep_history: bool,
 }
 
 /// Makes connections of WhatsApp Web accounts.
@@ -61,7 +67,7 @@ pub struct Factory {
     spawn: Spawner,
     transport: transport::Factory,
     versions: Versions,
-    histories: Arc<Semaphore>,
+    histories: Histories,
 }
 
 impl Factory {
@@ -79,7 +85,8 @@ impl Factory {
         let transport = transport::Factory::new(&options.url, Arc::clone(&spawn))
             .map_err(|error| Error::Invalid { field: "WAGGLE_WHATSAPP_URL", reason: error.to_string() })?;
         let versions = Versions::new(options.version);
-        let histories = Arc::new(Semaphore::new(HISTORIES));
+        let turns = Arc::new(Semaphore::new(HISTORIES));
+        let histories = Histories { turns, keep: options.keep_history };
         Ok(Self { options, store, http, previews, files, main, spawn, transport, versions, histories })
     }
 
@@ -111,13 +118,13 @@ impl channel::Factory for Factory {
         let previews = previews.map_err(|error| Error::Protocol(error.to_string()))?;
         let owner = Owner { instance: seat.instance, fence: seat.fence };
         let full_sync = seat.settings.borrow().sync_full_history;
-        let (intake, Ends { items, lookups, histories }) = Intake::new();
+        let (intake, Ends { items, lookups }) = Intake::new();
         let (records, waiting) = Records::new();
-        let turns = Arc::clone(&self.histories);
+        let (spool, settles) = Spool::new();
         let files = self.files.of_account(proxy.clone());
         let files = files.map_err(|error| Error::Protocol(error.to_string()))?;
-        let outside = (previews, files);
-        let context = Arc::new(Context::new(seat, (intake, records), outside, turns));
+        let histories = (self.histories.clone(), spool);
+        let context = Arc::new(Context::new(seat, (intake, records), (previews, files), histories));
         let http = WhatsAppHttp::new(http, self.main.clone());
         let fenced: Weak<Context> = Arc::downgrade(&context);
         let learning = Weak::clone(&fenced);
@@ -142,24 +149,28 @@ impl channel::Factory for Factory {
             .telling(context.trouble.clone())
             .among(context.sockets.clone())
             .behind(Arc::clone(&context.barrier));
-        let builder = Bot::builder()
-            .with_version(version)
-            .with_backend_arc(Arc::new(backend))
+        let device = PersistenceManager::new(Arc::new(backend)).await.map_err(unavailable)?;
+        device.process_command(DeviceCommand::SetDeviceProps(self.device(full_sync))).await;
+        let runtime = MainRuntime::new(self.main.clone());
+        let build = Client::builder()
+            .with_persistence_manager(Arc::new(device))
+            .with_background_saver_interval(SAVES)
+            .with_version_override(version)
             .with_transport_factory(transport)
             .with_http_client(http)
-            .with_runtime(MainRuntime::new(self.main.clone()))
+            .with_runtime(runtime.clone())
             .with_cache_config(caches())
-            .with_device_props(self.device(full_sync))
             .with_wanted_pre_key_count(self.options.prekeys)
-            .with_inbound_durability_hook(Hook(Arc::clone(&context)))
-            .with_event_handler(Bus(Arc::clone(&context)));
-        let bot = builder.build().await.map_err(|error| Error::Unavailable(error.into()))?;
+            .with_inbound_durability_hook(Hook(Arc::clone(&context)));
+        // Boxed: the library keeps much on the way.
+        let (client, tasks) = Box::pin(build.build()).await.map_err(unavailable)?.into_parts();
+        client.subscribe_handler(Arc::new(Bus(Arc::clone(&context)))).detach();
         (self.spawn)(Box::pin(intake::drain(Arc::clone(&context), items)));
         (self.spawn)(Box::pin(record::run(Arc::clone(&context), waiting)));
         (self.spawn)(Box::pin(intake::drain_lookups(Arc::clone(&context), lookups)));
         (self.spawn)(Box::pin(groups::keep_doubts(Arc::clone(&context))));
-        (self.spawn)(Box::pin(history::drain(Arc::clone(&context), histories)));
-        Ok(Arc::new(Connection::new(context, bot, Arc::clone(&self.store))))
+        (self.spawn)(Box::pin(history::drain(Arc::clone(&context), tasks, settles)));
+        Ok(Arc::new(Connection::new(context, client, runtime, Arc::clone(&self.store))))
     }
 
     async fn wipe(&self, instance: InstanceId, fence: Fence) -> Result<(), Error> {
@@ -168,6 +179,10 @@ impl channel::Factory for Factory {
             other => Error::Unavailable(Box::new(other)),
         })
     }
+}
+
+fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Unavailable(error.into())
 }
 
 /// The library's caches are caps, not reservations; what it would keep without a cap gets one.

@@ -9,8 +9,8 @@ use wacore::types::events::InboundMessage;
 use whatsapp_rust::{Client, InboundDurabilityHook, anyhow, async_trait};
 
 use super::connection::Context;
-use super::inbound;
 use super::intake::Item;
+use super::{history, inbound};
 use crate::domain::address::STATUS_BROADCAST;
 use crate::events::{self, Write};
 use crate::telemetry::metrics::INBOUND_MESSAGES;
@@ -29,6 +29,10 @@ impl InboundDurabilityHook for Hook {
         let mut writes = Vec::new();
         for message in batch {
             writes.extend(inbound::translate(&self.0, &client, message).await);
+        }
+        // What this node does not have of a history when its message is acknowledged never comes again.
+        if batch.iter().any(history::announces) && !self.0.spool.settled().await {
+            anyhow::bail!("the connection ended before a part of the history was noted");
         }
         if writes.is_empty() {
             return Ok(());

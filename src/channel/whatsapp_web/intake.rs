@@ -32,9 +32,6 @@ pub enum Item {
 /// Lookups that may wait. They ask WhatsApp, and must not hold up the reports.
 const LOOKUPS: usize = 256;
 
-/// Parts of a history that may wait, compressed. A whole history of many years has fewer.
-const BLOBS: usize = 1024;
-
 impl Item {
     /// Whether it tells of a change of a group, which WhatsApp tells once.
     fn is_of_group(&self) -> bool {
@@ -58,7 +55,6 @@ pub struct Picture {
 pub struct Intake {
     queue: mpsc::Sender<Item>,
     lookups: mpsc::Sender<Lookup>,
-    histories: mpsc::Sender<Arc<Event>>,
     crowd: Outage,
 }
 
@@ -66,7 +62,6 @@ pub struct Intake {
 pub struct Ends {
     pub items: mpsc::Receiver<Item>,
     pub lookups: mpsc::Receiver<Lookup>,
-    pub histories: mpsc::Receiver<Arc<Event>>,
 }
 
 impl Intake {
@@ -74,19 +69,7 @@ impl Intake {
     pub fn new() -> (Self, Ends) {
         let (queue, items) = mpsc::channel(CAPACITY);
         let (lookups, looked_up) = mpsc::channel(LOOKUPS);
-        let (histories, blobs) = mpsc::channel(BLOBS);
-        (
-            Self { queue, lookups, histories, crowd: Outage::new() },
-            Ends { items, lookups: looked_up, histories: blobs },
-        )
-    }
-
-    /// Queues a part of the history; drops it with an alarm when too many wait.
-    fn history(&self, event: Arc<Event>) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.histories.try_send(event) {
-            metrics::counter!(DROPPED_EVENTS, SINK => "intake").increment(1);
-            tracing::error!("a part of the history was dropped, because too many wait");
-        }
+        (Self { queue, lookups, crowd: Outage::new() }, Ends { items, lookups: looked_up })
     }
 
     /// Queues a lookup of a picture; a contact whose picture is not looked up keeps the old one.
@@ -127,7 +110,7 @@ pub struct Bus(pub Arc<Context>);
 impl EventHandler for Bus {
     fn handle_event(&self, event: Arc<Event>) {
         if matches!(&*event, Event::HistorySync(_)) {
-            return self.0.intake.history(event);
+            return self.0.spool.put(event);
         }
         subscriber::at_once(&self.0, &event);
         if subscriber::is_queued(&event) {

@@ -80,7 +80,11 @@ pub fn at_once(context: &Context, event: &Event) {
         }
         // Told when a connection breaks that was not to end, and when one is open: from then on the
         // runner decides about the next one.
-        Event::Connected(_) | Event::Disconnected(_) => context.reconnect(false),
+        Event::Disconnected(_) => context.reconnect(false),
+        Event::Connected(_) => {
+            context.reconnect(false);
+            context.spool.wake();
+        }
         Event::UndecryptableMessage(_) => metrics::counter!(DECRYPT_FAILURES).increment(1),
         Event::PairingQrCodesExhausted(_) => context.ends(End::PairingTimeout),
         Event::LoggedOut(_) => context.ends(End::LoggedOut),

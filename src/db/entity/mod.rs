@@ -6,6 +6,7 @@ pub mod chat;
 pub mod contact;
 pub mod dead_letter;
 pub mod group_metadata;
+pub mod history_spool;
 pub mod instance;
 pub mod label;
 pub mod label_chat;

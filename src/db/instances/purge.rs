@@ -12,7 +12,7 @@ const GRACE: i64 = 24 * 3600 * 1000;
 
 /// Tenant tables and what identifies their rows in the instance. The last two are needed for what is
 /// still to be delivered.
-const TABLES: [(&str, &str); 10] = [
+const TABLES: [(&str, &str); 11] = [
     ("message", "id"),
     ("chat", "remote_jid"),
     ("contact", "id"),
@@ -20,6 +20,7 @@ const TABLES: [(&str, &str); 10] = [
     ("label", "label_id"),
     ("label_chat", "id"),
     ("group_metadata", "jid"),
+    ("history_spool", "message_id"),
     ("dead_letter", "id"),
     ("sink", "id"),
     ("outbox", "id"),

@@ -178,6 +178,18 @@ fn apply(state: &mut State, instance: InstanceId, write: &Write) -> bool {
             state.doubt_groups(instance);
             true
         }
+        Write::Spool(part) => {
+            state.spool.add(instance, part);
+            true
+        }
+        Write::Spooled { message_id, done } => {
+            state.spool.done(instance, message_id, *done);
+            true
+        }
+        Write::ForgetSpool => {
+            state.spool.forget(instance);
+            true
+        }
         Write::Session { change } => {
             state.session(instance, change);
             true

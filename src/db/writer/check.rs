@@ -15,6 +15,9 @@ const SINK: usize = 16;
 const LABEL: usize = 64;
 /// More than a group of the largest size takes, in each of its columns.
 const GROUP: usize = 4 << 20;
+const ACCOUNT: usize = 64;
+/// More than a phone puts into a message, and less than any server takes in one statement.
+const NOTICE: usize = 8 << 20;
 
 pub fn unit(unit: &Unit) -> Result<(), Error> {
     unit.writes.iter().try_for_each(write)
@@ -75,7 +78,13 @@ fn write(write: &Write) -> Result<(), Error> {
             }
             routed(events)
         }
-        Write::ForgetGroups | Write::DoubtGroups | Write::Media { .. } => Ok(()),
+        Write::Spool(part) => {
+            key_id(&part.message_id)?;
+            text(&part.account, "account of a history", ACCOUNT)?;
+            if part.notice.len() > NOTICE { Err(too_long("part of a history", NOTICE)) } else { Ok(()) }
+        }
+        // A part with such an id is not on record: nothing to refuse.
+        Write::Spooled { .. } | Write::ForgetSpool | Write::ForgetGroups | Write::DoubtGroups | Write::Media { .. } => Ok(()),
         Write::Session { change } => session(change),
         Write::Instance(update) => {
             for address in [&update.owner_jid, &update.owner_lid] {

@@ -36,6 +36,7 @@ impl Flush<'_> {
         self.directory(state).await?;
         self.labels(state).await?;
         self.groups(state).await?;
+        self.spool(state).await?;
         self.session(state).await?;
         for (id, update) in &state.updates {
             let row = instance::Entity::update_many().set(changes(update, state.now)?);
@@ -302,7 +303,7 @@ impl Flush<'_> {
         Ok(())
     }
 
-    async fn delete(&self, table: &str, keys: &Columns, rows: &[Vec<Value>]) -> Result<(), Error> {
+    pub(super) async fn delete(&self, table: &str, keys: &Columns, rows: &[Vec<Value>]) -> Result<(), Error> {
         for piece in sql::pieces(rows) {
             self.run(sql::delete(self.backend(), table, keys, piece.len()), piece).await?;
         }

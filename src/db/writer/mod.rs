@@ -14,6 +14,7 @@ mod merge;
 mod message;
 mod preload;
 mod queue;
+mod spool;
 mod sql;
 mod state;
 mod task;

@@ -151,6 +151,9 @@ impl<'a> Needs<'a> {
             | Write::Group { .. }
             | Write::ForgetGroups
             | Write::DoubtGroups
+            | Write::Spool(_)
+            | Write::Spooled { .. }
+            | Write::ForgetSpool
             | Write::Session { .. }
             | Write::Instance(_)
             | Write::Event(_) => {}

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::message::Slot;
+use super::spool::Spool;
 use super::{Routed, SessionChange};
 use crate::db::{Chat, Contact, GroupRow, InstanceUpdate, Label, OutboxRow};
 use crate::domain::{InstanceId, MediaKind, MessageStatus};
@@ -40,6 +41,7 @@ pub struct State {
     pub forgotten_groups: HashSet<InstanceId>,
     /// Instances whose groups on record are not to be believed.
     pub doubted_groups: HashSet<InstanceId>,
+    pub spool: Spool,
     pub clears: Vec<(InstanceId, Option<Cow<'static, str>>)>,
     pub records: HashMap<(InstanceId, Cow<'static, str>, Vec<u8>), Option<Record>>,
     pub updates: Vec<(InstanceId, InstanceUpdate)>,

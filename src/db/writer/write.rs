@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::db::{Contact, GroupRow, InstanceUpdate};
+use crate::db::{Contact, GroupRow, InstanceUpdate, Spooled};
 use crate::domain::{Event, Fence, InstanceId, MediaKind, MessageKey, MessageStatus, StoredMessage};
 
 /// Writes of one instance that happen together or not at all, in order.
@@ -228,6 +228,17 @@ pub enum Write {
     ForgetGroups,
     /// Makes every group one of which WhatsApp was never asked: what is on record is not to be believed.
     DoubtGroups,
+    /// Notes a part of a history that is to be recorded. Does nothing when it is on record.
+    Spool(Arc<Spooled>),
+    /// Notes how far the recording of a part of a history is.
+    Spooled {
+        /// WhatsApp's id of the message that announced it.
+        message_id: String,
+        /// How many of its chats are recorded; `None` is all of it, and the part is forgotten.
+        done: Option<i32>,
+    },
+    /// Forgets every part of a history that waits: another account has another one.
+    ForgetSpool,
     /// Changes protocol key material.
     Session {
         /// The change.
@@ -360,6 +371,9 @@ impl std::fmt::Debug for Write {
             Self::Group { .. } => "Group",
             Self::ForgetGroups => "ForgetGroups",
             Self::DoubtGroups => "DoubtGroups",
+            Self::Spool(_) => "Spool",
+            Self::Spooled { .. } => "Spooled",
+            Self::ForgetSpool => "ForgetSpool",
             Self::Session { .. } => "Session",
             Self::Instance(_) => "Instance",
             Self::Event(_) => "Event",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use waggle::db::{ChatFilter, ChatState, ContactFilter, GroupRow, Pair, Routed, Unread, Write};
+use waggle::db::{ChatFilter, ChatState, ContactFilter, GroupRow, Pair, Routed, Spooled, Unread, Write};
 use waggle::domain::{EventKind, SinkKind};
 
 use super::instances::sink;
@@ -181,6 +181,42 @@ pub async fn a_sink_keeps_its_identity(world: &World) {
     assert!(!stored.enabled);
     sinks.set(&sink(SinkKind::Websocket)).await.unwrap();
     assert_eq!(sinks.all().await.unwrap().len(), 2);
+}
+
+pub async fn parts_of_a_history_wait_until_they_are_recorded(world: &World) {
+    let id = world.instance().await;
+    let part = |name: &str, account: &str, at| Spooled {
+        message_id: name.to_owned(),
+        account: account.to_owned(),
+        // More than a small packet takes.
+        notice: vec![7; 1 << 20],
+        done: 0,
+        created_at: at,
+    };
+    let spool = |part: Spooled| Write::Spool(part.into());
+    let done = |name: &str, done| Write::Spooled { message_id: name.to_owned(), done };
+    world.write(id, vec![spool(part("b", "1", 2)), spool(part("a", "1", 3)), spool(part("c", "2", 1))]).await;
+    let waiting = async |account| world.db.instance(id).history_spool().waiting(account, 10).await.unwrap();
+    let find = async |name| world.db.instance(id).history_spool().find(name).await.unwrap();
+    assert_eq!(waiting("1").await, ["b", "a"]);
+    assert_eq!(waiting("2").await, ["c"]);
+    assert_eq!(world.db.instance(id).history_spool().waiting("1", 1).await.unwrap(), ["b"]);
+
+    world.write(id, vec![done("b", Some(3)), done("absent", Some(1)), done("absent too", None)]).await;
+    // What is announced again is where it was.
+    world.write(id, vec![spool(part("b", "1", 9))]).await;
+    assert_eq!(find("b").await, Some(Spooled { done: 3, ..part("b", "1", 2) }));
+    world
+        .write(id, vec![spool(part("d", "1", 4)), done("d", Some(1)), done("b", Some(4)), done("b", None)])
+        .await;
+    assert_eq!(waiting("1").await, ["a", "d"]);
+    assert_eq!(find("d").await.map(|part| part.done), Some(1));
+    assert_eq!(find("b").await, None);
+
+    let too_long = Spooled { notice: vec![7; 9 << 20], ..part("e", "1", 5) };
+    assert!(world.commit(id, vec![spool(too_long)]).await.is_err());
+    world.write(id, vec![spool(part("f", "1", 6)), Write::ForgetSpool, spool(part("g", "1", 7))]).await;
+    assert_eq!((waiting("1").await, waiting("2").await), (vec!["g".to_owned()], vec![]));
 }
 
 pub async fn groups_are_replaced_and_forgotten(world: &World) {

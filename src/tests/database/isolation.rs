@@ -1,6 +1,6 @@
 //! Two tenants with the same keys.
 
-use waggle::db::{ChatFilter, ContactFilter, Failure, GroupRow, MessageFilter, Page, Unread, Write};
+use waggle::db::{ChatFilter, ContactFilter, Failure, GroupRow, MessageFilter, Page, Spooled, Unread, Write};
 use waggle::domain::{EventKind, MessageStatus, SinkKind};
 
 use super::instances::sink;
@@ -44,6 +44,16 @@ pub async fn nothing_crosses_tenants(world: &World) {
                 ),
                 events: vec![],
             },
+            Write::Spool(
+                Spooled {
+                    message_id: "N".to_owned(),
+                    account: "1".to_owned(),
+                    notice: name.as_bytes().to_vec(),
+                    done: 0,
+                    created_at: 1,
+                }
+                .into(),
+            ),
             put("kind", b"key", value, None),
         ]
     };
@@ -72,6 +82,8 @@ pub async fn nothing_crosses_tenants(world: &World) {
     assert_eq!(of_b.addresses().all(10).await.unwrap(), []);
     assert_eq!(of_b.groups().find("1@g.us").await.unwrap(), None);
     assert_eq!(of_b.groups().all(true).await.unwrap(), []);
+    assert_eq!(of_b.history_spool().find("N").await.unwrap(), None);
+    assert!(of_b.history_spool().waiting("1", 10).await.unwrap().is_empty());
     assert_eq!(of_b.session().get("kind", b"key").await.unwrap(), None);
     assert_eq!(of_b.session().get_many("kind", &[b"key".to_vec()]).await.unwrap(), [None]);
     assert_eq!(of_b.session().scan("kind", b"").await.unwrap(), []);
@@ -94,7 +106,7 @@ pub async fn nothing_crosses_tenants(world: &World) {
     let mut second = message("K", CHAT, 2);
     second.message = "{}".to_owned();
     other[0] = store(second);
-    assert_eq!(world.write(b, other).await, [true; 6]);
+    assert_eq!(world.write(b, other).await, [true; 7]);
     for (id, name, value) in [(a, "a", "of a"), (b, "b", "of b")] {
         let scope = world.db.instance(id);
         let entry = scope.chats().find(&ChatFilter::default(), 10, 0).await.unwrap().remove(0);
@@ -115,6 +127,10 @@ pub async fn nothing_crosses_tenants(world: &World) {
     world.write(a, vec![Write::ForgetGroups]).await;
     assert_eq!(world.db.instance(a).groups().all(true).await.unwrap(), []);
     assert!(world.db.instance(b).groups().find("1@g.us").await.unwrap().is_some());
+    // So does forgetting its history.
+    world.write(a, vec![Write::ForgetSpool]).await;
+    assert_eq!(world.db.instance(a).history_spool().find("N").await.unwrap(), None);
+    assert!(world.db.instance(b).history_spool().find("N").await.unwrap().is_some());
     // Clearing one tenant's records leaves the other's.
     let destroy = Write::Session { change: waggle::db::SessionChange::Destroy };
     world.write(a, vec![destroy]).await;

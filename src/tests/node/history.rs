@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 use wa_sim::receiver::Receiver;
-use wa_sim::{History, NewContact};
+use wa_sim::{History, NewContact, Send, Simulator};
 use waggle::net::{Method, Url};
 
 use crate::services;
-use crate::support::{KEY, Node, eventually, simulator, told};
+use crate::support::{KEY, Node, contact, eventually, simulator, told};
 use crate::wire::Wire;
 
 /// Memory of a process in MiB.
@@ -44,6 +44,7 @@ async fn a_history_is_recorded_once_and_in_little_memory() {
     simulator.handle().set_history(Some(plan.clone()));
     let phone = node.pair("acme", &simulator, Some(&receiver)).await;
     // Without the setting the oldest part is left out.
+    assert!(!asked_for_all(&simulator, &phone));
     eventually("the recent messages are here", async || (total(&node).await == 40 * 65).then_some(())).await;
     let grown = resident(node.process()).saturating_sub(before);
     assert!(grown < 200, "{grown} MiB more");
@@ -105,6 +106,162 @@ async fn a_history_is_recorded_once_and_in_little_memory() {
     assert!(answer.to_string().contains("remoteJid") && answer.to_string().contains("count"), "{answer}");
 }
 
+/// Whether the device of an account asked its phone for the whole history.
+fn asked_for_all(simulator: &Simulator, phone: &str) -> bool {
+    let devices = simulator.handle().account_info(phone).unwrap().devices;
+    assert_eq!(devices.len(), 1);
+    devices[0].full_history
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_history_comes_to_who_asks_for_it() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    let plan = History { chats: 10, bootstrap: 5, recent: 10, full: 20, ..History::default() };
+    simulator.handle().set_history(Some(plan));
+    let order = json!({
+        "instanceName": "acme", "integration": "WHATSAPP-BAILEYS", "qrcode": true, "syncFullHistory": true,
+    });
+    let created = node.post("/instance/create", order).await;
+    let qr = created["qrcode"]["code"].as_str().unwrap();
+    let phone = simulator.handle().scan_qr(qr, None).await.unwrap().phone;
+    node.is("acme", "open").await;
+    assert!(asked_for_all(&simulator, &phone));
+    eventually("all of it is on record", async || (total(&node).await == 10 * 35).then_some(())).await;
+
+    // Another phone has another history: how far the first one's came says nothing of it.
+    let progress =
+        async || node.get("/instance/connectionState/acme").await["instance"]["historyProgress"].clone();
+    eventually("all of it is said to be here", async || (progress().await == 100).then_some(())).await;
+    simulator.handle().set_history(None);
+    let (status, answer) = node.call(Method::DELETE, "/instance/logout/acme", Value::Null).await;
+    assert_eq!(status, 200, "{answer}");
+    let qr = eventually("a QR of the next pairing", async || {
+        let shown = node.get("/instance/connect/acme").await;
+        shown["code"].as_str().filter(|code| !code.is_empty()).map(str::to_owned)
+    })
+    .await;
+    simulator.handle().scan_qr(&qr, None).await.unwrap();
+    node.is("acme", "open").await;
+    assert_eq!(progress().await, Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_cannot_be_recorded_takes_no_other_along() {
+    const CHATS: u64 = 3;
+    let simulator = simulator().await;
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start(&simulator).await;
+    let plan = History { chats: 3, recent: 50, long_ids: 2, ..History::default() };
+    simulator.handle().set_history(Some(plan));
+    node.pair("acme", &simulator, Some(&receiver)).await;
+    eventually("all others are on record", async || (total(&node).await == CHATS * 48).then_some(())).await;
+    eventually("all others are told", async || {
+        (times_told(&receiver).len() == usize::try_from(CHATS * 48).unwrap()).then_some(())
+    })
+    .await;
+    eventually("it is said to be here", async || {
+        let state = node.get("/instance/connectionState/acme").await;
+        (state["instance"]["historyProgress"] == 100).then_some(())
+    })
+    .await;
+    assert_eq!(total(&node).await, CHATS * 48);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_is_not_to_be_stored_is_told() {
+    let simulator = simulator().await;
+    let receiver = Receiver::start().await.unwrap();
+    let node = Node::start_with(&simulator, &[("DATABASE_SAVE_DATA_HISTORIC", "false")]).await;
+    let plan = History { chats: 10, bootstrap: 5, recent: 30, ..History::default() };
+    simulator.handle().set_history(Some(plan));
+    let phone = node.pair("acme", &simulator, Some(&receiver)).await;
+    eventually("all of it is told", async || (times_told(&receiver).len() == 350).then_some(())).await;
+    for kind in ["chats.set", "contacts.set"] {
+        told(&receiver, kind, |body| body["data"][0]["remoteJid"].is_string()).await;
+    }
+    let chats = async || node.post("/chat/findChats/acme", json!({})).await.as_array().unwrap().len();
+    assert_eq!((total(&node).await, chats().await), (0, 0));
+    // What comes from now on is stored.
+    let alice = contact(&simulator, "Alice");
+    let order = Send { to: phone, text: "now".into(), count: 1, ..Send::default() };
+    simulator.handle().send(&alice.phone, order).await.unwrap();
+    eventually("a message is on record", async || (total(&node).await == 1).then_some(())).await;
+}
+
+/// What comes between the node and its history.
+#[derive(Clone, Copy)]
+enum Trouble {
+    Connection,
+    Process,
+}
+
+/// Makes trouble again and again while a history comes; all of it is on record in the end, and told once.
+async fn a_history_survives(trouble: Trouble) {
+    const CHATS: u32 = 120;
+    const EACH: u32 = 160;
+    let simulator = simulator().await;
+    let receiver = Receiver::start().await.unwrap();
+    let mut node = Node::start(&simulator).await;
+    let plan = History {
+        chats: CHATS,
+        bootstrap: 10,
+        recent: EACH - 10,
+        chats_per_blob: 6,
+        text_bytes: 200,
+        inline: true,
+        ..History::default()
+    };
+    simulator.handle().set_history(Some(plan));
+    let phone = node.pair("acme", &simulator, Some(&receiver)).await;
+    let all = u64::from(CHATS * EACH);
+    let mut middle = 0;
+    for _ in 0..3 {
+        let before = total(&node).await;
+        eventually("more of it is on record", async || {
+            let now = total(&node).await;
+            (now == all || now > before + u64::from(EACH)).then_some(())
+        })
+        .await;
+        match trouble {
+            Trouble::Connection => drop(simulator.handle().drop_connections(&phone, None).unwrap()),
+            Trouble::Process => {
+                node.kill();
+                node.start_again().await;
+            }
+        }
+        let there = total(&node).await;
+        middle += usize::from(there > 0 && there < all);
+        node.is("acme", "open").await;
+    }
+    assert!(middle > 0, "the history was here before any trouble came");
+    eventually("all of it is on record", async || (total(&node).await == all).then_some(())).await;
+    eventually("all of it is told", async || {
+        (times_told(&receiver).len() == usize::try_from(all).unwrap()).then_some(())
+    })
+    .await;
+    let more: Vec<_> = times_told(&receiver).into_iter().filter(|(_, times)| *times != 1).collect();
+    assert!(more.is_empty(), "told by several events: {more:?}");
+    eventually("it is said to be here", async || {
+        let state = node.get("/instance/connectionState/acme").await;
+        (state["instance"]["historyProgress"] == 100).then_some(())
+    })
+    .await;
+    let chats = node.post("/chat/findChats/acme", json!({})).await;
+    assert_eq!(chats.as_array().unwrap().len(), usize::try_from(CHATS).unwrap());
+    assert_eq!(total(&node).await, all, "nothing came twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_whole_though_the_connection_broke_in_the_middle_of_it() {
+    a_history_survives(Trouble::Connection).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_whole_though_the_node_was_killed_in_the_middle_of_it() {
+    a_history_survives(Trouble::Process).await;
+}
+
 /// How often each message of the history was told, by its id, where an event that came again counts once.
 fn times_told(receiver: &Receiver) -> HashMap<String, usize> {
     let sets: HashMap<String, Value> = receiver
@@ -129,15 +286,9 @@ async fn a_history_is_whole_though_the_database_was_away_in_the_middle_of_it() {
     let wire = Wire::to(through.port().unwrap()).await;
     through.set_port(Some(wire.port)).unwrap();
     let environment = [("DATABASE_PROVIDER", "postgresql"), ("DATABASE_CONNECTION_URI", through.as_str())];
-    let keep = [
-        ("DATABASE_SAVE_DATA_NEW_MESSAGE", "true"),
-        ("DATABASE_SAVE_DATA_HISTORIC", "true"),
-        ("DATABASE_SAVE_DATA_CHATS", "true"),
-        ("DATABASE_SAVE_DATA_CONTACTS", "true"),
-    ];
     let simulator = simulator().await;
     let receiver = Receiver::start().await.unwrap();
-    let node = Node::start_with(&simulator, &[&environment[..], &keep].concat()).await;
+    let node = Node::start_with(&simulator, &environment).await;
     let straight = sea_orm::Database::connect(&database.url).await.unwrap();
     let on_record = async || {
         let count = straight.query_one_raw(sea_orm::Statement::from_string(

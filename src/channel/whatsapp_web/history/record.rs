@@ -1,53 +1,27 @@
-//! The history that the phone hands over when it is linked, and what of it is asked for later. It comes
-//! in compressed blobs, which are read one chat at a time and recorded a batch at a time.
+//! One part of a history: it is compressed, read one chat at a time and recorded a batch at a time.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 use uuid::Uuid;
-use wacore::types::events::{Event, LazyHistorySync};
+use wacore::types::events::LazyHistorySync;
 use waproto::whatsapp as wa;
 use waproto::whatsapp::history_sync::HistorySyncType;
 use waproto::whatsapp::web_message_info::Status;
 use whatsapp_rust::Client;
 
-use super::address::{self, Shown};
-use super::connection::Context;
-use super::content::Content;
-use super::hook;
-use super::inbound::source;
-use crate::channel::Signal;
+use crate::channel::whatsapp_web::address::{self, Shown};
+use crate::channel::whatsapp_web::connection::Context;
+use crate::channel::whatsapp_web::content::Content;
+use crate::channel::whatsapp_web::hook;
+use crate::channel::whatsapp_web::inbound::source;
 use crate::domain::address::JidKind;
 use crate::domain::message::{OWN_NAME, present};
 use crate::domain::{EventKind, HistoryPart, MessageKey, MessageStatus, StoredMessage};
-use crate::events::{self, ChatState, Unread, Write};
+use crate::events::{self, ChatState, Spooled, Unread, Write};
 
 /// Messages, chats or contacts of one transaction.
 const BATCH: usize = 200;
-
-/// Records histories until the connection is over. Few instances of a node do it at the same time.
-pub async fn drain(context: Arc<Context>, mut blobs: mpsc::Receiver<Arc<Event>>) {
-    let over = context.over.clone();
-    while let Some(Some(event)) = over.run_until_cancelled(blobs.recv()).await {
-        let Event::HistorySync(blob) = &*event else { continue };
-        if !is_wanted(&context, blob) {
-            continue;
-        }
-        let (Ok(_turn), Some(client)) = (context.histories.acquire().await, context.client()) else { return };
-        if over.run_until_cancelled(record(&context, &client, blob)).await.is_none() {
-            return;
-        }
-        if let Some(progress) = blob.progress() {
-            context.signal(Signal::History { progress }).await;
-        }
-    }
-}
-
-/// Whether a blob is wanted: the oldest messages only by those who asked for all of them.
-fn is_wanted(context: &Context, blob: &LazyHistorySync) -> bool {
-    blob.sync_type() != HistorySyncType::FULL as i32 || context.seat.settings.borrow().sync_full_history
-}
 
 /// What the messages of a blob are told with. The newest part of a history comes first.
 fn part_of(blob: &LazyHistorySync) -> HistoryPart {
@@ -58,61 +32,97 @@ fn part_of(blob: &LazyHistorySync) -> HistoryPart {
     HistoryPart { is_latest, progress: blob.progress() }
 }
 
-async fn record(context: &Context, client: &Client, blob: &LazyHistorySync) {
-    let (mut stream, part) = (blob.stream(), part_of(blob));
+/// How far the recording of a part came.
+pub enum Recorded {
+    /// All that can be recorded is.
+    Whole,
+    /// It cannot be read to its end.
+    Unreadable,
+    /// The connection is as good as over.
+    Stopped,
+}
+
+/// Whether writes are on record.
+enum Committed {
+    Yes,
+    /// The database does not take them.
+    Refused(events::Error),
+    /// The connection is as good as over.
+    Stopped,
+}
+
+/// Records a part from where it was left: each chat is noted in the transaction of its last messages.
+pub async fn all(context: &Context, client: &Client, blob: &LazyHistorySync, part: &Spooled) -> Recorded {
+    let (mut stream, told_with) = (blob.stream(), part_of(blob));
     let mut chats: Vec<Value> = Vec::new();
+    let mut seen = 0;
+    let unreadable = |error: &dyn std::error::Error| {
+        tracing::error!(instance = %context.seat.name, %error, "a history cannot be read");
+        Recorded::Unreadable
+    };
     loop {
         let conversation = match stream.next_conversation() {
             Ok(Some(conversation)) => conversation,
             Ok(None) => break,
-            Err(error) => {
-                tracing::error!(instance = %context.seat.name, %error, "a history cannot be read");
-                return;
-            }
+            Err(error) => return unreadable(&error),
         };
+        seen += 1;
         let Some(chat) = chat_of(client, &conversation).await else { continue };
         if chat.jid.kind() == JidKind::Group && context.seat.settings.borrow().groups_ignore {
             continue;
         }
+        // Also those that are on record: whether they were told before the interruption is not.
         chats.push(json!({
             "remoteJid": chat.jid, "instanceId": context.seat.instance, "name": name_of(&conversation),
         }));
-        if !self::conversation(context, client, (&chat, conversation), part).await {
-            return;
+        let noted = Write::Spooled { message_id: part.message_id.clone(), done: Some(seen) };
+        if seen > part.done
+            && !self::conversation(context, client, (&chat, conversation), (told_with, noted)).await
+        {
+            return Recorded::Stopped;
         }
         if chats.len() >= BATCH && !tell(context, EventKind::ChatsSet, &mut chats).await {
-            return;
+            return Recorded::Stopped;
         }
     }
     if !chats.is_empty() && !tell(context, EventKind::ChatsSet, &mut chats).await {
-        return;
+        return Recorded::Stopped;
     }
-    match stream.remainder() {
-        Ok(rest) => names(context, client, rest.pushnames).await,
-        Err(error) => tracing::error!(instance = %context.seat.name, %error, "a history cannot be read"),
+    let rest = match stream.remainder() {
+        Ok(rest) => rest,
+        Err(error) => return unreadable(&error),
+    };
+    if names(context, client, rest.pushnames).await { Recorded::Whole } else { Recorded::Stopped }
+}
+
+async fn commit(context: &Context, writes: Vec<Write>) -> Committed {
+    match hook::commit(context, writes).await {
+        Ok(()) => Committed::Yes,
+        Err(events::Error::Fenced) => {
+            context.fenced();
+            Committed::Stopped
+        }
+        Err(events::Error::Unavailable(_)) => Committed::Stopped,
+        Err(error) => Committed::Refused(error),
     }
 }
 
-/// Whether it was recorded; otherwise the connection is as good as over.
-async fn commit(context: &Context, writes: Vec<Write>) -> bool {
-    match hook::commit(context, writes).await {
-        Ok(()) => true,
-        Err(events::Error::Fenced) => {
-            context.fenced();
-            false
-        }
-        Err(events::Error::Unavailable(_)) => false,
-        Err(error) => {
+/// As [`commit`], of what cannot be taken apart; answers whether to go on.
+async fn commit_or_leave_out(context: &Context, writes: Vec<Write>) -> bool {
+    match commit(context, writes).await {
+        Committed::Yes => true,
+        Committed::Refused(error) => {
             tracing::error!(instance = %context.seat.name, %error, "a part of the history could not be recorded");
             true
         }
+        Committed::Stopped => false,
     }
 }
 
 async fn tell(context: &Context, kind: EventKind, of: &mut Vec<Value>) -> bool {
     let events = context.seat.journal.event(kind, of);
     of.clear();
-    events.is_empty() || commit(context, events.into_iter().map(Write::Event).collect()).await
+    events.is_empty() || commit_or_leave_out(context, events.into_iter().map(Write::Event).collect()).await
 }
 
 async fn chat_of(client: &Client, conversation: &wa::Conversation) -> Option<Shown> {
@@ -126,16 +136,17 @@ fn name_of(conversation: &wa::Conversation) -> Option<&String> {
     conversation.name.as_ref().or(conversation.display_name.as_ref())
 }
 
-/// Records a chat and its messages, newest first as they come.
+/// Records a chat and its messages, newest first as they come; answers whether to go on.
 async fn conversation(
     context: &Context,
     client: &Client,
     (chat, mut conversation): (&Shown, wa::Conversation),
-    part: HistoryPart,
+    (part, noted): (HistoryPart, Write),
 ) -> bool {
     let messages = std::mem::take(&mut conversation.messages);
     let mut first: Vec<Write> = context.learn(chat).into_iter().collect();
-    for some in messages.chunks(BATCH) {
+    let chunks = messages.len().div_ceil(BATCH);
+    for (number, some) in messages.chunks(BATCH).enumerate() {
         let mut stored = Vec::with_capacity(some.len());
         for message in some {
             if let Some(info) = message.message.as_option()
@@ -144,7 +155,45 @@ async fn conversation(
                 stored.push(Arc::new(message));
             }
         }
-        let mut writes = std::mem::take(&mut first);
+        // What the database does not take is halved until it is one message: only that is left out.
+        let mut left = vec![stored];
+        while let Some(mut stored) = left.pop() {
+            let mut writes = first.clone();
+            writes.extend(writes_of(context, (chat, &conversation), &stored, part));
+            if number + 1 == chunks && left.is_empty() {
+                writes.push(noted.clone());
+            }
+            match commit(context, writes).await {
+                Committed::Yes => first.clear(),
+                Committed::Stopped => return false,
+                Committed::Refused(error) if stored.len() < 2 => {
+                    let id = stored.first().map(|message| message.id);
+                    tracing::error!(instance = %context.seat.name, ?id, %error, "a message of the history could not be recorded");
+                }
+                Committed::Refused(_) => {
+                    let rest = stored.split_off(stored.len() / 2);
+                    left.extend([rest, stored]);
+                }
+            }
+        }
+    }
+    if messages.is_empty() {
+        first.extend(writes_of(context, (chat, &conversation), &[], part));
+        first.push(noted);
+        return commit_or_leave_out(context, first).await;
+    }
+    true
+}
+
+/// What is to be written of a chat and some of its messages.
+fn writes_of(
+    context: &Context,
+    (chat, conversation): (&Shown, &wa::Conversation),
+    stored: &[Arc<StoredMessage>],
+    part: HistoryPart,
+) -> Vec<Write> {
+    let mut writes = Vec::new();
+    if context.history.keep {
         let row = |message: &Arc<StoredMessage>| Write::Message {
             message: Arc::clone(message),
             idempotency_key: None,
@@ -152,23 +201,15 @@ async fn conversation(
             events: Vec::new(),
         };
         writes.extend(stored.iter().map(row));
-        writes.extend(chat_writes(chat, &conversation, &stored));
-        if context.seat.journal.wants(EventKind::MessagesSet) && !stored.is_empty() {
-            let instance = context.seat.instance;
-            let shown: Vec<_> =
-                stored.iter().map(|message| present::received(message, instance, None)).collect();
-            let told = context.seat.journal.event_of_history(EventKind::MessagesSet, &shown, part);
-            writes.extend(told.into_iter().map(Write::Event));
-        }
-        if !commit(context, writes).await {
-            return false;
-        }
+        writes.extend(chat_writes(chat, conversation, stored));
     }
-    if messages.is_empty() {
-        first.extend(chat_writes(chat, &conversation, &[]));
-        return commit(context, first).await;
+    if context.seat.journal.wants(EventKind::MessagesSet) && !stored.is_empty() {
+        let instance = context.seat.instance;
+        let shown: Vec<_> = stored.iter().map(|message| present::received(message, instance, None)).collect();
+        let told = context.seat.journal.event_of_history(EventKind::MessagesSet, &shown, part);
+        writes.extend(told.into_iter().map(Write::Event));
     }
-    true
+    writes
 }
 
 fn chat_writes(chat: &Shown, conversation: &wa::Conversation, stored: &[Arc<StoredMessage>]) -> [Write; 2] {
@@ -239,8 +280,8 @@ const fn status(known: Option<Status>, from_me: bool) -> MessageStatus {
     }
 }
 
-/// Records the names that contacts chose.
-async fn names(context: &Context, client: &Client, names: Vec<wa::Pushname>) {
+/// Records the names that contacts chose; answers whether to go on.
+async fn names(context: &Context, client: &Client, names: Vec<wa::Pushname>) -> bool {
     for some in names.chunks(BATCH) {
         let (mut writes, mut shown) = (Vec::new(), Vec::new());
         for known in some {
@@ -252,21 +293,24 @@ async fn names(context: &Context, client: &Client, names: Vec<wa::Pushname>) {
                 "remoteJid": contact.jid, "pushName": name, "profilePicUrl": null,
                 "instanceId": context.seat.instance,
             }));
-            writes.push(Write::Contact {
-                remote_jid: contact.jid.to_string(),
-                remote_jid_alt: contact.alt.as_ref().map(ToString::to_string),
-                push_name: Some(name.clone()),
-                profile_pic_url: None,
-                saved_name: None,
-                events: None,
-            });
+            if context.history.keep {
+                writes.push(Write::Contact {
+                    remote_jid: contact.jid.to_string(),
+                    remote_jid_alt: contact.alt.as_ref().map(ToString::to_string),
+                    push_name: Some(name.clone()),
+                    profile_pic_url: None,
+                    saved_name: None,
+                    events: None,
+                });
+            }
         }
         // Evolution API has both in its list, and tells the second.
         for kind in [EventKind::ContactsSet, EventKind::ContactsUpsert] {
             writes.extend(context.seat.journal.event(kind, &shown).into_iter().map(Write::Event));
         }
-        if !commit(context, writes).await {
-            return;
+        if !writes.is_empty() && !commit_or_leave_out(context, writes).await {
+            return false;
         }
     }
+    true
 }
