@@ -120,7 +120,7 @@ async fn bring(
     let label = Label { mimetype, download_as };
     let bytes = opened.file.length();
     deps.store.put(&file_name, &opened.file, &label).await.map_err(|error| match error {
-        error @ media::Error::Away(_) => Failure::Away(error),
+        error @ media::Error::Unavailable(_) => Failure::Away(error),
         error => Failure::Refused(error),
     })?;
     let Label { mimetype, download_as } = label;

@@ -96,7 +96,7 @@ async fn remove_file(deps: &Deps, (id, attempts, name): (Uuid, i32, String)) -> 
             counted("removed");
             media.forget(&[id]).await?;
         }
-        Err(error @ Error::Away(_)) => {
+        Err(error @ Error::Unavailable(_)) => {
             tracing::warn!(%error, "files cannot be removed now");
             return Ok(false);
         }
@@ -113,7 +113,7 @@ async fn remove_file(deps: &Deps, (id, attempts, name): (Uuid, i32, String)) -> 
 async fn remove_folder(deps: &Deps, instance: InstanceId, ids: &[Uuid]) -> Result<bool, db::Error> {
     match deps.store.remove_all(&instance.to_string()).await {
         Ok(()) => {}
-        Err(error @ Error::Away(_)) => {
+        Err(error @ Error::Unavailable(_)) => {
             tracing::warn!(%error, "files cannot be removed now");
             return Ok(false);
         }

@@ -61,7 +61,7 @@ impl Shelf {
             Ok(None) | Err(Error::TooLarge(_)) => return Ok(None),
             Err(error) => {
                 tracing::warn!(%error, "the store did not give a file");
-                if matches!(error, Error::Away(_)) {
+                if matches!(error, Error::Unavailable(_)) {
                     self.pause.begin();
                 }
                 return Err(Away);

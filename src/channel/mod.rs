@@ -71,8 +71,9 @@ pub enum Error {
     /// A newer claim of the instance exists; this node must stop it.
     #[error("the instance has a newer owner")]
     Fenced,
-    /// The session store or the database cannot be reached.
-    #[error("the store is unavailable")]
+    /// The session store, the database or something else that is needed cannot be reached or is too busy. It
+    /// was not done, and can be tried again.
+    #[error("something that is needed is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Anything else; not the caller's fault.
     #[error("the protocol failed: {0}")]

@@ -179,7 +179,11 @@ impl Error {
                 Self::Schema(vec![format!("{field} {error}")])
             }
             media::Error::Unsupported(_) => Self::Unsupported(format!("{field} {error}")),
-            media::Error::Busy | media::Error::Away(_) => Self::Unavailable,
+            media::Error::Busy => Self::Unavailable,
+            media::Error::Unavailable(_) => {
+                tracing::warn!(%error, "a file has to wait");
+                Self::Unavailable
+            }
             media::Error::Failed(_) => Self::internal(error),
         }
     }

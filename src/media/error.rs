@@ -15,10 +15,10 @@ pub enum Error {
     /// Too much is under way.
     #[error("has to wait: too many files are being worked on")]
     Busy,
-    /// A service that would be needed cannot be reached, or cannot work now.
-    #[error("has to wait: {0}")]
-    Away(String),
-    /// Not the caller's fault.
+    /// Something that is needed is down or full: the disk, the store, the operator's converter.
+    #[error("could not be worked on now: {0}")]
+    Unavailable(String),
+    /// Not the caller's fault, and not of something that is down.
     #[error("could not be worked on: {0}")]
     Failed(String),
 }
@@ -40,6 +40,6 @@ impl Error {
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        Self::of_sink(&error).unwrap_or_else(|| Self::Failed(error.to_string()))
+        Self::of_sink(&error).unwrap_or_else(|| Self::Unavailable(error.to_string()))
     }
 }

@@ -69,6 +69,16 @@ impl File {
         Ok(tail)
     }
 
+    /// So many bytes from a place on, as far as they are there.
+    ///
+    /// # Errors
+    /// As [`File::head`].
+    pub fn part(&self, at: u64, bytes: u64) -> io::Result<Vec<u8>> {
+        let mut part = Vec::new();
+        Reader { file: self.clone(), at }.take(bytes).read_to_end(&mut part)?;
+        Ok(part)
+    }
+
     /// Its SHA-256.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //!
 //! Nothing here grows with the size of a file: bytes are streamed to and from a file on disk, and
 //! decoding has limits that are checked before it begins. What costs processor time is done on the
-//! blocking pool, a few at a time over the whole node, and fewer at a time for each account.
+//! blocking pool, a few at a time over the whole node, and fewer at a time for each account; see `turns`.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 use tokio::runtime;
-use tokio::sync::{AcquireError, Semaphore};
 
+use self::turns::{Turn, Turns};
 use crate::config::media::AudioConverter;
 use crate::net::{self, Client, Proxy};
 
@@ -32,8 +32,10 @@ mod ready;
 mod sticker;
 mod store;
 mod tool;
+mod turns;
 mod video;
 mod voice;
+mod whole;
 
 pub use error::Error;
 pub use fetch::{Fetched, Source};
@@ -43,9 +45,6 @@ pub use name::cleaned;
 pub use preview::{Preview, Previews, Thumbnail};
 pub use ready::{Facts, Kind, Ready, Request};
 pub use store::{Kept, Label, Store};
-
-/// How long work waits for its turn.
-const TURN: Duration = Duration::from_mins(1);
 
 /// How files are handled.
 #[derive(Clone)]
@@ -74,11 +73,7 @@ struct Shared {
     /// For the operator's own converter.
     inside: Client,
     main: runtime::Handle,
-    /// Turns of the node.
-    turns: usize,
-    work: Arc<Semaphore>,
-    /// Turns of the account, which are taken first: what waits for them is behind nobody else.
-    share: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Handle {
@@ -86,9 +81,8 @@ impl Handle {
     /// and the main runtime, on whose blocking pool the work is done.
     #[must_use]
     pub fn new(options: Options, outside: Client, inside: Client, main: runtime::Handle) -> Self {
-        let turns = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let work = Arc::new(Semaphore::new(turns));
-        Self(Arc::new(Shared { options, outside, inside, main, turns, work, share: share(turns) }))
+        let turns = Turns::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+        Self(Arc::new(Shared { options, outside, inside, main, turns }))
     }
 
     /// The same for one account: addresses that callers name are fetched by its way out, and it has a
@@ -101,8 +95,8 @@ impl Handle {
             None => self.0.outside.clone(),
             proxy => self.0.outside.with_proxy(proxy)?,
         };
-        let share = share(self.0.turns);
-        Ok(Self(Arc::new(Shared { outside, share, ..Shared::clone(&self.0) })))
+        let turns = self.0.turns.of_account();
+        Ok(Self(Arc::new(Shared { outside, turns, ..Shared::clone(&self.0) })))
     }
 
     /// An empty file to write to, bounded by the largest file that is allowed.
@@ -175,12 +169,24 @@ impl Handle {
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let turn = async {
-            let own = Arc::clone(&self.0.share).acquire_owned().await?;
-            Ok::<_, AcquireError>((own, Arc::clone(&self.0.work).acquire_owned().await?))
-        };
-        let turn = tokio::time::timeout(TURN, turn).await;
-        let turn = turn.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        self.heavy(0, work).await
+    }
+
+    /// As [`Handle::work`], for what takes so much memory, in bytes: that is bounded over the node.
+    async fn heavy<T: Send + 'static>(
+        &self,
+        memory: u64,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = self.0.turns.work(memory).await?;
+        self.blocking(turn, work).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        turn: Turn,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         // What is not waited for any more has its turn until it ends.
         let work = move || {
             let _turn = turn;
@@ -204,11 +210,6 @@ impl Drop for Ends {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// The turns of one account: half of them, so that it is never alone.
-fn share(turns: usize) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new((turns / 2).max(1)))
 }
 
 #[cfg(test)]

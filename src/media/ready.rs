@@ -2,7 +2,7 @@
 
 use super::mime::{demuxer, essence, extension as extension_of, is_mimetype, of_extension, sniffed};
 use super::name::{cleaned, extension};
-use super::{Error, Fetched, File, Handle, image};
+use super::{Error, Fetched, File, Handle, whole};
 
 /// How a file is shown in a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,11 +143,14 @@ impl Handle {
         let said = chosen.or(named).or(found.map(ToOwned::to_owned)).or(guess);
         let said = said.unwrap_or_else(|| "application/octet-stream".to_owned());
         let is = found.unwrap_or_default();
+        if matches!(kind, Kind::Video | Kind::RoundVideo | Kind::Audio | Kind::Voice) {
+            let file = file.clone();
+            self.work(move || whole::check(&file, is)).await?;
+        }
         let (file, mimetype, facts) = match kind {
             Kind::Document => (file, said, Facts::default()),
             Kind::Image => {
-                let picture = file.clone();
-                let facts = self.work(move || image::facts(&picture, is)).await?;
+                let facts = self.picture_facts(&file, is).await?;
                 (file, said, facts)
             }
             Kind::Video | Kind::RoundVideo => self.video(file, said, is).await?,

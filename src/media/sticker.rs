@@ -4,10 +4,10 @@ use std::io::BufReader;
 
 use image::codecs::{gif::GifDecoder, webp::WebPDecoder};
 use image::imageops::{FilterType, overlay};
-use image::{AnimationDecoder as _, DynamicImage, Frames, ImageDecoder, RgbaImage};
+use image::{AnimationDecoder as _, DynamicImage, Frame, Frames, ImageDecoder, ImageResult, RgbaImage};
 use webp::{AnimEncoder, AnimFrame, Encoder, WebPConfig};
 
-use super::image::{check, decode, limits, unreadable};
+use super::image::{check_moving, limits, unreadable};
 use super::{Error, Facts, File, Handle};
 
 /// Both sides of a sticker, in pixels.
@@ -22,10 +22,21 @@ const FRAMES: usize = 48;
 const LOOKED_AT: usize = 1000;
 /// How long one that moves may last, in milliseconds.
 const LONGEST: u32 = 10_000;
-/// Most pixels of a frame of one that moves.
-const PIXELS: u64 = 4_000_000;
+/// Memory for one that moves, in bytes: the frames that are kept, the one that is decoded, and what is
+/// encoded.
+const MEMORY: u64 = 128 << 20;
 /// Qualities that are tried until it is small enough, of 100.
 const QUALITIES: [f32; 4] = [80.0, 50.0, 25.0, 5.0];
+
+/// What is done with a file.
+enum Way {
+    /// Nothing, when it can be decoded; and whether it moves.
+    Stays { moves: bool },
+    /// Its frames become those of the sticker.
+    Moves,
+    /// It becomes one picture.
+    Stands,
+}
 
 impl Handle {
     pub(super) async fn sticker(
@@ -37,53 +48,76 @@ impl Handle {
         if as_is && is != "image/webp" {
             return Err(Error::Invalid(format!("must be image/webp when it is not converted: it is {is}")));
         }
-        let (file, animated) = self.work(move || sticker(file, is, as_is)).await?;
+        let looked_at = file.clone();
+        let (file, animated) = match self.work(move || way(&looked_at, is, as_is)).await? {
+            Way::Stays { moves: true } => {
+                let decoded = file.clone();
+                self.heavy(MEMORY, move || frames(&decoded, is)?.take(LOOKED_AT).try_for_each(whole)).await?;
+                (file, true)
+            }
+            Way::Stays { moves: false } => {
+                self.picture(&file, |_| Ok(())).await?;
+                (file, false)
+            }
+            Way::Moves => self.heavy(MEMORY, move || of_frames(kept(frames(&file, is)?)?)).await?,
+            Way::Stands => {
+                let made = self.picture(&file, |picture| Ok(still(&squared(&picture.made(fitted)))));
+                (File::new(made.await?), false)
+            }
+        };
         let (width, height) = if as_is { (None, None) } else { (Some(SIDE), Some(SIDE)) };
         Ok((file, "image/webp".to_owned(), Facts { width, height, animated, ..Facts::default() }))
     }
 }
 
-/// The sticker, and whether it moves.
-fn sticker(file: File, is: &str, as_is: bool) -> Result<(File, bool), Error> {
-    let reader = || BufReader::new(file.reader());
-    let frames = match is {
-        "image/gif" => {
-            let mut decoder = GifDecoder::new(reader()).map_err(|error| unreadable(&error))?;
-            small_enough(&mut decoder)?;
-            Some(decoder.into_frames())
-        }
+fn way(file: &File, is: &str, as_is: bool) -> Result<Way, Error> {
+    let reader = BufReader::new(file.reader());
+    match is {
+        "image/gif" => Ok(Way::Moves),
         "image/webp" => {
-            let mut decoder = WebPDecoder::new(reader()).map_err(|error| unreadable(&error))?;
+            let decoder = WebPDecoder::new(reader).map_err(|error| unreadable(&error))?;
             let moves = decoder.has_animation();
             let fits = if moves { MOVING } else { STILL };
             let is_sticker = decoder.dimensions() == (SIDE, SIDE) && file.length() <= fits as u64;
-            if as_is || is_sticker {
-                check(decoder.dimensions())?;
-                return Ok((file, moves));
-            }
-            if moves {
-                small_enough(&mut decoder)?;
-            }
-            moves.then(|| decoder.into_frames())
+            Ok(match (as_is || is_sticker, moves) {
+                (true, moves) => Way::Stays { moves },
+                (false, true) => Way::Moves,
+                (false, false) => Way::Stands,
+            })
         }
-        _ => None,
-    };
-    match frames.map(kept).transpose()? {
-        Some(frames) if frames.len() > 1 => Ok((File::new(moving(&frames)?), true)),
-        Some(frames) => {
-            let first = frames.into_iter().next().ok_or_else(|| Error::invalid("has no picture"))?;
-            Ok((File::new(still(&first.1)), false))
-        }
-        None => Ok((File::new(still(&squared(&decode(&file)?))), false)),
+        _ => Ok(Way::Stands),
     }
 }
 
-fn small_enough(decoder: &mut impl ImageDecoder) -> Result<(), Error> {
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > PIXELS {
-        return Err(Error::Invalid(format!("has {width}x{height} pixels: at most {PIXELS} may move")));
+/// The frames of a GIF or a WebP, whose size is looked at before.
+fn frames(file: &File, is: &str) -> Result<Frames<'static>, Error> {
+    let reader = BufReader::new(file.reader());
+    if is == "image/gif" {
+        let mut decoder = GifDecoder::new(reader).map_err(|error| unreadable(&error))?;
+        bounded(&mut decoder)?;
+        return Ok(decoder.into_frames());
     }
+    let mut decoder = WebPDecoder::new(reader).map_err(|error| unreadable(&error))?;
+    bounded(&mut decoder)?;
+    Ok(decoder.into_frames())
+}
+
+fn bounded(decoder: &mut impl ImageDecoder) -> Result<(), Error> {
+    check_moving(decoder.dimensions())?;
     decoder.set_limits(limits()).map_err(|error| unreadable(&error))
+}
+
+fn whole(frame: ImageResult<Frame>) -> Result<(), Error> {
+    frame.map(drop).map_err(|error| unreadable(&error))
+}
+
+/// The sticker, and whether it moves.
+fn of_frames(frames: Vec<(u32, RgbaImage)>) -> Result<(File, bool), Error> {
+    if frames.len() > 1 {
+        return Ok((File::new(moving(&frames)?), true));
+    }
+    let first = frames.into_iter().next().ok_or_else(|| Error::invalid("has no picture"))?;
+    Ok((File::new(still(&first.1)), false))
 }
 
 /// The frames with their times in milliseconds. When they are too many, every second one goes.
@@ -94,7 +128,7 @@ fn kept(frames: Frames<'_>) -> Result<Vec<(u32, RgbaImage)>, Error> {
         let frame = frame.map_err(|error| unreadable(&error))?;
         let (numerator, denominator) = frame.delay().numer_denom_ms();
         if at % every == 0 {
-            kept.push((now, squared(&DynamicImage::ImageRgba8(frame.into_buffer()))));
+            kept.push((now, squared(&fitted(&DynamicImage::ImageRgba8(frame.into_buffer())))));
         }
         // Browsers show what claims to be faster than this at ten frames a second.
         let delay = numerator / denominator.max(1);
@@ -114,12 +148,16 @@ fn kept(frames: Frames<'_>) -> Result<Vec<(u32, RgbaImage)>, Error> {
     Ok(kept)
 }
 
-/// Fitted into the square, with nothing around it.
-fn squared(picture: &DynamicImage) -> RgbaImage {
-    let fitted = picture.resize(SIDE, SIDE, FilterType::Triangle).to_rgba8();
+/// As large as the square lets it be.
+fn fitted(picture: &DynamicImage) -> DynamicImage {
+    picture.resize(SIDE, SIDE, FilterType::Triangle)
+}
+
+/// In the middle of the square, with nothing around it.
+fn squared(fitted: &DynamicImage) -> RgbaImage {
     let mut square = RgbaImage::new(SIDE, SIDE);
     let middle = |side: u32| i64::from((SIDE - side.min(SIDE)) / 2);
-    overlay(&mut square, &fitted, middle(fitted.width()), middle(fitted.height()));
+    overlay(&mut square, &fitted.to_rgba8(), middle(fitted.width()), middle(fitted.height()));
     square
 }
 

@@ -84,7 +84,7 @@ impl Store {
     /// A store at a place. A folder is made when it does not exist.
     ///
     /// # Errors
-    /// [`Error::Failed`] or [`Error::Away`] when the place cannot be used.
+    /// [`Error::Failed`] or [`Error::Unavailable`] when the place cannot be used.
     pub fn new(place: &Objects, files: Handle) -> Result<Self, Error> {
         let (objects, place): (Arc<dyn ObjectStore>, _) = match place {
             Objects::Folder(folder) => {
@@ -113,7 +113,7 @@ impl Store {
     /// whole or not at all, and durable when this returns.
     ///
     /// # Errors
-    /// [`Error::Away`] when the store cannot be reached or cannot work, which says nothing of the file;
+    /// [`Error::Unavailable`] when the store cannot be reached or cannot work, which says nothing of the file;
     /// [`Error::Failed`] when it refuses.
     pub async fn put(&self, name: &str, file: &File, label: &Label) -> Result<(), Error> {
         let (path, attributes) = (self.path(name), self.attributes(label));
@@ -163,7 +163,7 @@ impl Store {
     /// whether it has the file; a folder that has it not gives `None`.
     ///
     /// # Errors
-    /// [`Error::Away`], [`Error::Busy`], [`Error::Failed`].
+    /// [`Error::Unavailable`], [`Error::Busy`], [`Error::Failed`].
     pub async fn get(&self, name: &str, lifetime: Duration) -> Result<Option<Kept>, Error> {
         let path = self.path(name);
         match &self.place {
@@ -178,7 +178,7 @@ impl Store {
     /// The bytes of a file, wherever it is; `None` when the store does not have it.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] when it has more than `limit` bytes; [`Error::Away`] when the store cannot be
+    /// [`Error::TooLarge`] when it has more than `limit` bytes; [`Error::Unavailable`] when the store cannot be
     /// reached, or keeps one waiting; [`Error::Busy`]; [`Error::Failed`] when it refuses.
     pub async fn open(&self, name: &str, limit: u64) -> Result<Option<File>, Error> {
         let path = self.path(name);
@@ -231,7 +231,7 @@ impl Store {
     /// Removes a file; one that is not there is fine.
     ///
     /// # Errors
-    /// [`Error::Away`], [`Error::Failed`] when the store refuses.
+    /// [`Error::Unavailable`], [`Error::Failed`] when the store refuses.
     pub async fn remove(&self, name: &str) -> Result<(), Error> {
         self.removed(&self.path(name)).await
     }
@@ -239,7 +239,7 @@ impl Store {
     /// Removes every file whose name begins with this folder, which takes the right to list them.
     ///
     /// # Errors
-    /// [`Error::Away`], [`Error::Failed`] when the store refuses. Some files may be gone then.
+    /// [`Error::Unavailable`], [`Error::Failed`] when the store refuses. Some files may be gone then.
     pub async fn remove_all(&self, folder: &str) -> Result<(), Error> {
         let listed = self.objects.list(Some(&self.path(folder))).map_err(|error| failed(&error));
         let removed = |file: ObjectMeta| async move { self.removed(&file.location).await };
@@ -264,7 +264,7 @@ fn opened(folder: &std::path::Path, path: &std::path::Path) -> Result<Option<Fil
         Ok(file) => Ok(Some(File::written(file)?)),
         Err(error) if error.kind() == ErrorKind::NotFound && folder.is_dir() => Ok(None),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(error.into()),
-        Err(error) => Err(Error::Away(error.to_string())),
+        Err(error) => Err(Error::Unavailable(error.to_string())),
     }
 }
 
@@ -278,9 +278,9 @@ async fn given_up(mut upload: Box<dyn MultipartUpload>) {
 
 async fn prompt<T>(answer: impl Future<Output = T>) -> Result<T, Error> {
     let answer = tokio::time::timeout(PROMPT, answer).await;
-    answer.map_err(|_| Error::Away("the store does not answer".to_owned()))
+    answer.map_err(|_| Error::Unavailable("the store does not answer".to_owned()))
 }
 
 fn failed(error: &object_store::Error) -> Error {
-    if objects::is_away(error) { Error::Away(error.to_string()) } else { Error::Failed(error.to_string()) }
+    if objects::is_away(error) { Error::Unavailable(error.to_string()) } else { Error::Failed(error.to_string()) }
 }

@@ -12,15 +12,14 @@ fn node(turns: usize) -> Handle {
     net::install_crypto();
     let options = Options {
         max_bytes: 1,
-        fetch_timeout: TURN,
+        fetch_timeout: turns::WAIT,
         folder: PathBuf::new(),
         ffmpeg: PathBuf::new(),
         converter: None,
     };
     let client = Client::new(net::Options::default()).unwrap();
     let handle = Handle::new(options, client.clone(), client, runtime::Handle::current());
-    let work = Arc::new(Semaphore::new(turns));
-    Handle(Arc::new(Shared { turns, work, ..Shared::clone(&handle.0) }))
+    Handle(Arc::new(Shared { turns: Turns::of(turns), ..Shared::clone(&handle.0) }))
 }
 
 #[tokio::test]
@@ -61,4 +60,37 @@ async fn an_account_has_half_of_the_turns_at_most() {
     });
     assert!(join_all(pile).await.iter().all(Result::is_ok));
     assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
+}
+
+#[tokio::test]
+async fn what_takes_memory_waits_for_that_and_nothing_else_does() {
+    let node = node(64);
+    let (taken, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let accounts: Vec<Handle> = (0..8).map(|_| node.of_account(None).unwrap()).collect();
+    let heavy = accounts.iter().map(|account| {
+        let (taken, most) = (Arc::clone(&taken), Arc::clone(&most));
+        account.heavy(turns::MEMORY / 2, move || {
+            most.fetch_max(taken.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(5));
+            taken.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        })
+    });
+    assert!(join_all(heavy).await.iter().all(Result::is_ok));
+    assert!((1..=2).contains(&most.load(Ordering::SeqCst)), "more than there is");
+
+    let turn = node.0.turns.work(u64::MAX).await.unwrap();
+    assert!(accounts[0].work(|| Ok(())).await.is_ok(), "it takes none");
+    drop(turn);
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_have_turns_of_their_own() {
+    let node = Handle(Arc::new(Shared { turns: Turns::new(1), ..Shared::clone(&node(1).0) }));
+    let [slow, other] = [0, 1].map(|_| node.of_account(None).unwrap());
+    let _slow = slow.0.turns.child().await.unwrap();
+    assert!(matches!(slow.0.turns.child().await, Err(Error::Busy)), "it has one of two");
+    assert!(other.0.turns.child().await.is_ok());
+    assert!(slow.work(|| Ok(())).await.is_ok() && other.work(|| Ok(())).await.is_ok());
+    assert!(tool::TIME < turns::WAIT, "whoever waits for a turn gets one before it gives up");
 }

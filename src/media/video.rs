@@ -1,14 +1,25 @@
 //! Videos, and what `ffprobe` tells of anything that plays.
 
+use std::io::BufReader;
+
+use image::ImageDecoder as _;
+use image::codecs::gif::GifDecoder;
 use serde::Deserialize;
 
+use super::image::{check_moving, unreadable};
 use super::mime::demuxer;
+use super::tool::PIXELS;
 use super::{Error, Facts, File, Handle};
 
 /// Largest report of `ffprobe`, in bytes.
 const REPORT: u64 = 64 << 10;
 /// Largest thumbnail, in bytes.
 const THUMBNAIL: u64 = 64 << 10;
+/// Makes what a program writes depend on nothing but what it reads: a request that is repeated is told from
+/// another one by the bytes of its file.
+pub(super) const REPEATABLE: &str = "-fflags +bitexact -flags +bitexact";
+/// Longest side of a video that is made of a GIF, in pixels.
+const SIDE: u32 = 1280;
 
 /// What `ffprobe` reports.
 #[derive(Default, Deserialize)]
@@ -94,6 +105,9 @@ impl Handle {
         let Some((width, height)) = report.dimensions() else {
             return Err(Error::invalid("is not of the type video: it has no picture"));
         };
+        if u64::from(width) * u64::from(height) > PIXELS {
+            return Err(Error::Invalid(format!("has {width}x{height} pixels: at most {PIXELS} may move")));
+        }
         let thumbnail = self.frame(file, is).await?;
         Ok(Facts {
             width: Some(width),
@@ -117,11 +131,26 @@ impl Handle {
     }
 
     async fn moving(&self, gif: &File) -> Result<File, Error> {
-        let arguments = "-f gif -i /dev/stdin -an -vf scale=trunc(iw/2)*2:trunc(ih/2)*2 -c:v libx264 \
-                         -preset veryfast -pix_fmt yuv420p -movflags +faststart -f mp4 -y /dev/stdout";
-        let video = self.run("ffmpeg", gif, words(arguments), self.max_bytes()).await?;
+        let file = gif.clone();
+        let (width, height) = self.work(move || fitted(&file)).await?;
+        let arguments = format!(
+            "-f gif -i /dev/stdin -an -vf scale={width}:{height} -c:v libx264 -threads 2 -preset veryfast \
+             -pix_fmt yuv420p {REPEATABLE} -movflags +faststart -f mp4 -y /dev/stdout"
+        );
+        let video = self.run("ffmpeg", gif, words(&arguments), self.max_bytes()).await?;
         video.ok_or(Error::Unsupported("is a GIF, and cannot be converted: ffmpeg is not installed"))
     }
+}
+
+/// The size of the video that is made of a GIF: even, as its format needs it. The GIF's own is refused by
+/// what stands at its beginning: each picture of some bytes may be huge.
+fn fitted(gif: &File) -> Result<(u32, u32), Error> {
+    let decoder = GifDecoder::new(BufReader::new(gif.reader())).map_err(|error| unreadable(&error))?;
+    let (width, height) = decoder.dimensions();
+    check_moving((width, height))?;
+    let longest = width.max(height).max(1);
+    let fitted = |side: u32| (side * SIDE.min(longest) / longest / 2 * 2).max(2);
+    Ok((fitted(width), fitted(height)))
 }
 
 pub(super) fn words(text: &str) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::io::{BufReader, Read as _};
 
 use super::mime::demuxer;
-use super::video::words;
+use super::video::{REPEATABLE, words};
 use super::{Error, Facts, File, Handle, ogg};
 
 /// What WhatsApp calls a voice note.
@@ -41,7 +41,7 @@ impl Handle {
         let from = demuxer(is).ok_or_else(|| Error::Invalid(format!("cannot be converted from {is}")))?;
         let arguments = format!(
             "-f {from} -i /dev/stdin -map 0:a:0 -map_metadata -1 -ac 1 -ar 48000 -c:a libopus -b:a 48k \
-             -application voip -f ogg -y /dev/stdout"
+             -application voip {REPEATABLE} -f ogg -y /dev/stdout"
         );
         let note = self.run("ffmpeg", file, words(&arguments), self.max_bytes()).await?;
         note.ok_or(Error::Unsupported(

@@ -182,6 +182,17 @@ fn is_gone(error: &anyhow::Error) -> bool {
     status.is_some_and(|status| matches!(status, 404 | 410))
 }
 
+/// What is wrong with a file of a field: only that is the caller's fault.
+pub(super) fn of_media(field: &'static str, error: media::Error) -> Error {
+    match error {
+        media::Error::Invalid(_) | media::Error::TooLarge(_) | media::Error::Unsupported(_) => {
+            Error::Invalid { field, reason: format!("has a file that {error}") }
+        }
+        media::Error::Busy | media::Error::Unavailable(_) => Error::Unavailable(Box::new(error)),
+        media::Error::Failed(_) => Error::Protocol(error.to_string()),
+    }
+}
+
 fn invalid(error: &media::Error) -> Error {
     Error::Invalid { field: "message", reason: format!("has a file that {error}") }
 }
@@ -212,7 +223,7 @@ fn describe(message: &str) -> Result<Described, Error> {
 async fn recognised(files: &media::Handle, message: &str, file: media::File) -> Result<Opened, Error> {
     let Described { params, opened, .. } = describe(message)?;
     let bytes = file.clone();
-    let hash = files.work(move || Ok(bytes.sha256()?)).await.map_err(|error| invalid(&error))?;
+    let hash = files.work(move || Ok(bytes.sha256()?)).await.map_err(|error| of_media("message", error))?;
     if params.file_sha256 != hash {
         return Err(Error::Invalid { field: "message", reason: "has another file".to_owned() });
     }

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use waggle::net::Method;
 
 use super::media::{made, opened, text};
-use crate::support::{Node, contact, simulator};
+use crate::support::{Node, contact, header, simulator};
 
 /// What a converter was asked, head and body.
 type Asked = Arc<Mutex<Vec<String>>>;
@@ -95,10 +95,13 @@ async fn voice_notes_are_made_by_the_converter_of_the_operator() {
     assert!(opened(&simulator, &alice, &node.post(path, plain).await).await.1 == wav);
     assert_eq!(count(), 1);
 
-    // A converter that fails is not the caller's fault.
+    // A converter that fails is not the caller's fault: it is to come again.
     for failed in 2..=4 {
-        let (status, answer) = node.call(Method::POST, path, body(&wav)).await;
-        assert_eq!((status, count()), (500, failed), "{answer}");
+        let answer = node.answer(Method::POST, path, body(&wav)).await;
+        assert_eq!((answer.status.as_u16(), count()), (503, failed), "{answer:?}");
+        assert_eq!(header(&answer, "retry-after"), "5");
     }
+    // Also when nobody is there any more.
+    assert_eq!(node.call(Method::POST, path, body(&wav)).await.0, 503);
     assert_eq!(node.messages("acme", json!({})).await.len(), 3, "nothing more was sent");
 }

@@ -251,6 +251,93 @@ async fn sound_and_moving_pictures_become_what_phones_play() {
     assert_eq!(got_kind(&simulator, &alice, &round).await, "roundVideo");
 }
 
+/// Something that ffmpeg makes up and writes to a file, in which it can go back to note the length.
+fn filed(arguments: &str, name: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    made(&format!("{arguments} -y {} -f null", path.display()));
+    std::fs::read(path).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_cut_off_is_refused_and_the_whole_is_not() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    node.pair("acme", &simulator, None).await;
+    let alice = contact(&simulator, "Alice");
+    let (video, sound) =
+        ("-f lavfi -i testsrc=size=64x48:rate=5:duration=3", "-f lavfi -i sine=frequency=440:duration=20");
+    for (kind, name, arguments) in [
+        ("video", "a.mp4", format!("{video} -pix_fmt yuv420p")),
+        ("video", "a.mov", format!("{video} -pix_fmt yuv420p -movflags +faststart")),
+        ("video", "a.webm", format!("{video} -c:v libvpx")),
+        ("video", "a.avi", format!("{video} -c:v mpeg4")),
+        ("audio", "a.mp3", sound.to_owned()),
+        ("audio", "a.wav", sound.to_owned()),
+        ("audio", "a.ogg", format!("{sound} -c:a libopus")),
+        ("audio", "a.m4a", sound.to_owned()),
+    ] {
+        let whole = filed(&arguments, name);
+        let send = async |bytes: &[u8]| {
+            let body = json!({"number": alice.phone, "mediatype": kind, "media": text(bytes)});
+            node.call(Method::POST, "/message/sendMedia/acme", body).await
+        };
+        let (status, refused) = send(&whole[..whole.len() / 2]).await;
+        assert!(status == 400 && refused.to_string().contains("media is cut off"), "{name}: {refused}");
+        let (status, sent) = send(&whole).await;
+        assert_eq!(status, 201, "{name}: {sent}");
+        assert!(opened(&simulator, &alice, &sent).await.1 == whole, "{name}");
+    }
+    // A sticker stays as it is, but only one that can be shown.
+    let png = picture(512, 512, ImageFormat::Png);
+    let sticker =
+        node.post("/message/sendSticker/acme", json!({"number": alice.phone, "sticker": text(&png)}));
+    let webp = opened(&simulator, &alice, &sticker.await).await.1;
+    let mut broken = webp[..webp.len() / 2 / 2 * 2].to_vec();
+    let length = u32::try_from(broken.len() - 8).unwrap();
+    broken[4..8].copy_from_slice(&length.to_le_bytes());
+    for as_is in [false, true] {
+        let body = json!({"number": alice.phone, "sticker": text(&broken), "notConvertSticker": as_is});
+        let (status, refused) = node.call(Method::POST, "/message/sendSticker/acme", body).await;
+        assert!(
+            status == 400 && refused.to_string().contains("sticker is not a whole"),
+            "{status} {refused}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_converted_is_the_same_when_it_is_sent_again() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    node.pair("acme", &simulator, None).await;
+    let alice = contact(&simulator, "Alice");
+    let wav = made("-f lavfi -i sine=frequency=440:duration=2 -f wav");
+    let mut tall = Vec::new();
+    let mut encoder = GifEncoder::new(&mut tall);
+    encoder.encode_frame(Frame::new(RgbaImage::from_pixel(30, 2561, Rgba([9, 0, 0, 255])))).unwrap();
+    drop(encoder);
+    let status = json!({"type": "audio", "content": text(&wav), "statusJidList": [alice.jid]});
+    for (route, body) in [
+        ("sendWhatsAppAudio", json!({"number": alice.phone, "audio": text(&wav)})),
+        ("sendMedia", json!({"number": alice.phone, "mediatype": "video", "media": text(&tall)})),
+        ("sendStatus", status),
+    ] {
+        let path = format!("/message/{route}/acme");
+        let once = async || {
+            let body = body.to_string().into_bytes();
+            node.with_header(Method::POST, &path, ("idempotency-key", route), body).await
+        };
+        let (first, second) = (once().await, once().await);
+        assert_eq!((first.0, second.0), (201, 201), "{route}: {} {}", first.1, second.1);
+        assert_eq!(first.1["key"]["id"], second.1["key"]["id"], "{route}");
+        if route == "sendMedia" {
+            let video = &first.1["message"]["videoMessage"];
+            assert_eq!((&video["width"], &video["height"]), (&json!(14), &json!(1280)), "{video}");
+        }
+    }
+}
+
 async fn got_kind(simulator: &Simulator, who: &ContactInfo, sent: &Value) -> String {
     opened(simulator, who, sent).await.0.kind
 }
@@ -301,6 +388,13 @@ async fn a_status_is_seen_by_whom_it_is_for() {
     );
     let seen = got(&simulator, &alice, &sent).await;
     assert_eq!((seen.chat.as_str(), seen.text.as_deref()), ("status@broadcast", Some("hello")));
+
+    // By either of her addresses, and once.
+    let twice = json!({"type": "text", "content": "once", "statusJidList": [alice.lid, alice.jid]});
+    let sent = node.post(path, twice).await;
+    got(&simulator, &alice, &sent).await;
+    let all = simulator.handle().received(&alice.phone, 0).unwrap().0;
+    assert_eq!(all.iter().filter(|one| one.text.as_deref() == Some("once")).count(), 1);
 
     let order = wa_sim::Send { to: phone, text: "hi".into(), ..wa_sim::Send::default() };
     simulator.handle().send(&bob.phone, order).await.unwrap();
@@ -377,12 +471,27 @@ async fn a_file_that_is_of_no_use_is_refused_by_the_name_of_its_field() {
     bomb[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
     let crc = crc32(&bomb[12..29]);
     bomb[29..33].copy_from_slice(&crc.to_be_bytes());
+    // Small enough in pixels, but of eight bytes each.
+    let mut deep = png.clone();
+    deep[16..26].copy_from_slice(&[0, 0, 0x1b, 0x58, 0, 0, 0x1b, 0x58, 16, 6]);
+    let crc = crc32(&deep[12..29]);
+    deep[29..33].copy_from_slice(&crc.to_be_bytes());
+    let mut gif = gif();
+    gif[6..10].copy_from_slice(&[0xa0, 0x0f, 0xa0, 0x0f]);
+    let film = film();
+    let video = |media: &[u8]| json!({"mediatype": "video", "media": text(media)});
     let image = |media: String| json!({"mediatype": "image", "media": media});
     let cases: Vec<(&str, Value, u16, &str)> = vec![
         ("sendMedia", image(text(&png[..png.len() / 2])), 400, "media is not a whole picture"),
         ("sendMedia", image(text(&jpeg[..jpeg.len() / 2])), 400, "media is not a whole picture"),
         ("sendMedia", image(text(b"%PDF-1.7 no picture")), 400, "media is not of the type image"),
         ("sendMedia", image(text(&bomb)), 400, "media has 30000x30000 pixels"),
+        ("sendMedia", image(text(&deep)), 400, "media has 7000x7000 pixels: decoded, they take 392000000"),
+        ("sendMedia", video(&gif), 400, "media has 4000x4000 pixels: at most 4000000 may move"),
+        ("sendSticker", json!({"sticker": text(&gif)}), 400, "sticker has 4000x4000 pixels"),
+        ("sendMedia", video(&film[..film.len() / 2]), 400, "media is cut off"),
+        ("sendPtv", json!({"video": text(&film[..film.len() / 2])}), 400, "video is cut off"),
+        ("sendWhatsAppAudio", json!({"audio": text(b"RIFF\x24\0\0\0WAVEfmt ")}), 400, "audio is cut off"),
         ("sendMedia", image("***".to_owned()), 400, "media must be a URL"),
         ("sendMedia", image("abcde".to_owned()), 400, "media is not valid base64"),
         ("sendMedia", image(format!("{site}/slow")), 400, "media did not arrive in time"),
@@ -396,7 +505,7 @@ async fn a_file_that_is_of_no_use_is_refused_by_the_name_of_its_field() {
         ("sendWhatsAppAudio", json!({"audio": text(&png)}), 400, "audio is not of the type audio"),
         (
             "sendWhatsAppAudio",
-            json!({"audio": text(b"RIFF\x24\0\0\0WAVEfmt ")}),
+            json!({"audio": text(b"RIFF\x08\0\0\0WAVEfmt ")}),
             400,
             "audio cannot be converted",
         ),

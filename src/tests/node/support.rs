@@ -392,6 +392,16 @@ pub async fn told(receiver: &Receiver, event: &str, matches: impl Fn(&Value) -> 
 }
 
 impl Node {
+    /// A call with the global key, and its answer with the headers.
+    pub async fn answer(&self, method: Method, path: &str, body: Value) -> Response {
+        let url = Url::parse(&format!("{}{path}", self.url())).unwrap();
+        let mut request = net::Request::new(method, url);
+        request.headers.insert("apikey", HeaderValue::from_static(KEY));
+        request.headers.insert("content-type", HeaderValue::from_static("application/json"));
+        request.body = net::Body::Bytes(body.to_string().into());
+        self.client.send(request).await.unwrap()
+    }
+
     /// A call with the global key and one more header.
     pub async fn with_header(
         &self,

@@ -10,6 +10,7 @@ use waproto::whatsapp as wa;
 use whatsapp_rust::upload::UploadResponse;
 
 use super::Connection;
+use crate::channel::whatsapp_web::files::of_media;
 use crate::channel::{Error, Media};
 use crate::media::{self, File, Kind, Ready, Sink};
 
@@ -63,7 +64,7 @@ impl Connection {
         let (file, files) = (ready.file.clone(), &self.context.files);
         let sink = files.sink_of(file.length() + ADDED);
         let sealing = files.work(move || sealed(&file, sink, kind));
-        let (ciphertext, info) = sealing.await.map_err(|error| Error::Protocol(error.to_string()))?;
+        let (ciphertext, info) = sealing.await.map_err(|error| of_media("message", error))?;
         let within = UPLOAD + Duration::from_secs(ciphertext.length() / crate::net::SLOWEST);
         let uploading = client.upload_stream(Ciphertext(ciphertext), info, kind);
         match self.while_connected(within, uploading).await {
@@ -79,7 +80,7 @@ impl Connection {
 
 fn sealed(file: &File, mut sink: Sink, kind: MediaType) -> Result<(File, EncryptedMediaInfo), media::Error> {
     let sealed = encrypt_media_streaming(file.reader(), &mut sink, kind);
-    let info = sealed.map_err(|error| media::Error::Failed(error.to_string()))?;
+    let info = sealed.map_err(|error| media::Error::Unavailable(error.to_string()))?;
     Ok((sink.finish()?, info))
 }
 
