@@ -201,7 +201,7 @@ pub fn whatsapp_web(
         redirects: 3,
         ..net::Options::default()
     };
-    let previews = Previews::new(net::Client::new(pages)?);
+    let previews = Previews::new(net::Client::new(pages)?, files.clone());
     Ok(whatsapp_web::Factory::new(options, store, (http, previews, files), main, spawn)?)
 }
 

@@ -27,6 +27,7 @@ mod image;
 mod mime;
 mod name;
 mod ogg;
+mod page;
 mod preview;
 mod ready;
 mod sticker;

@@ -3,15 +3,18 @@
 
 use std::io::Cursor;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageReader, Limits};
 use moka::future::Cache;
-use scraper::{Html, Selector};
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
+use super::Handle;
+use super::page::{self, Page};
 use crate::net::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use crate::net::{Client, Error, Method, Proxy, Request, Url};
 
@@ -25,18 +28,21 @@ const PICTURE: usize = 1 << 20;
 const SIDE: u32 = 8192;
 /// Memory for decoding a picture, in bytes.
 const MEMORY: u64 = 128 << 20;
-/// Pages that are read at once. More wait, and go without a preview when their time is over.
-const AT_ONCE: usize = 8;
+/// Pages that are fetched at once, over the node and for one account. More wait, and go without a preview
+/// when their time is over.
+const AT_ONCE: (usize, usize) = (16, 2);
 /// Largest side of a thumbnail, in pixels: what WhatsApp Web makes.
 const THUMBNAIL: u32 = 192;
 /// Quality of a thumbnail, of 100.
 const QUALITY: u8 = 60;
-/// Longest title and description, in characters.
-const LONGEST: (usize, usize) = (300, 1000);
-/// How long a preview is good for; also the lack of one.
-const FRESH: Duration = Duration::from_secs(600);
+/// How long a preview is good for; also the lack of one that a site has stated.
+const FRESH: Duration = Duration::from_mins(10);
+/// How long an account does not try again what it has not got in time.
+const PASSING: Duration = Duration::from_mins(1);
 /// Memory of the kept previews, in bytes.
 const KEPT: u64 = 16 << 20;
+/// Links that are not tried again.
+const MISSED: u64 = 4096;
 
 /// What a link leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,101 +71,163 @@ pub struct Thumbnail {
 /// Makes previews, and keeps them for some minutes. Clones share what is kept.
 #[derive(Clone)]
 pub struct Previews {
+    shared: Arc<Shared>,
+    /// What the account asks with, and its way out: what one way leads to is not shown to others.
+    account: u64,
     client: Client,
-    kept: Cache<String, Option<Arc<Preview>>>,
-    at_once: Arc<Semaphore>,
+    proxy: Option<Proxy>,
+    files: Handle,
+    share: Arc<Semaphore>,
+}
+
+struct Shared {
+    kept: Cache<(Option<Proxy>, String), Option<Arc<Preview>>>,
+    /// What could not be had in time says nothing of the site: the others try for themselves.
+    missed: Cache<(u64, String), Option<Arc<Preview>>>,
+    at_once: Semaphore,
+    accounts: AtomicU64,
+}
+
+/// Why there is nothing that could be kept; with what there is without it.
+struct Missed(Option<Arc<Preview>>);
+
+/// What was fetched.
+struct Fetched {
+    body: Bytes,
+    /// Where it came from, after all redirects.
+    url: Url,
+    /// Whether it is in Latin-1.
+    latin: bool,
 }
 
 impl Previews {
-    /// Reads pages with this client: its guard decides where tenants may look.
+    /// Reads pages with this client: its guard decides where tenants may look. What costs processor time
+    /// takes the turns of `files`.
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        let weight = |url: &String, preview: &Option<Arc<Preview>>| {
+    pub fn new(client: Client, files: Handle) -> Self {
+        let weight = |(_, url): &(Option<Proxy>, String), preview: &Option<Arc<Preview>>| {
             let content = preview.as_ref().map_or(0, |preview| {
                 let thumbnail = preview.thumbnail.as_ref().map_or(0, |thumbnail| thumbnail.jpeg.len());
                 thumbnail + preview.title.len() + preview.description.as_ref().map_or(0, String::len)
             });
             u32::try_from(content + 2 * url.len() + 256).unwrap_or(u32::MAX)
         };
-        let kept = Cache::builder().max_capacity(KEPT).weigher(weight).time_to_live(FRESH).build();
-        Self { client, kept, at_once: Arc::new(Semaphore::new(AT_ONCE)) }
+        let shared = Shared {
+            kept: Cache::builder().max_capacity(KEPT).weigher(weight).time_to_live(FRESH).build(),
+            missed: Cache::builder().max_capacity(MISSED).time_to_live(PASSING).build(),
+            at_once: Semaphore::new(AT_ONCE.0),
+            accounts: AtomicU64::new(1),
+        };
+        let share = Arc::new(Semaphore::new(AT_ONCE.1));
+        Self { shared: Arc::new(shared), account: 0, client, proxy: None, files, share }
     }
 
-    /// The same with another way out.
+    /// The same for one account, with its turns and its way out.
     ///
     /// # Errors
     /// As [`Client::with_proxy`].
-    pub fn through(&self, proxy: Option<Proxy>) -> Result<Self, Error> {
-        match proxy {
-            None => Ok(self.clone()),
-            proxy => Ok(Self { client: self.client.with_proxy(proxy)?, ..self.clone() }),
-        }
+    pub fn of_account(&self, files: Handle, proxy: Option<Proxy>) -> Result<Self, Error> {
+        let client = match &proxy {
+            None => self.client.clone(),
+            proxy => self.client.with_proxy(proxy.clone())?,
+        };
+        let account = self.shared.accounts.fetch_add(1, Ordering::Relaxed);
+        let share = Arc::new(Semaphore::new(AT_ONCE.1));
+        Ok(Self { shared: Arc::clone(&self.shared), account, client, proxy, files, share })
     }
 
     /// The preview of the first link of a text; takes a few seconds at most.
     pub async fn of(&self, text: &str) -> Option<Arc<Preview>> {
         let link = first_link(text)?.to_owned();
         let url = Url::parse(&link).ok()?;
-        self.kept.get_with(link.clone(), self.made(link, url)).await
+        let Shared { kept, missed, .. } = &*self.shared;
+        let (key, own) = ((self.proxy.clone(), link.clone()), (self.account, link.clone()));
+        if let Some(known) = kept.get(&key).await {
+            return known;
+        }
+        if let Some(known) = missed.get(&own).await {
+            return known;
+        }
+        let deadline = Instant::now() + PATIENCE;
+        // Before the others may wait for it too: they are not behind the pile of this account.
+        let _turn = timeout_at(deadline, self.share.acquire()).await.ok()?.ok()?;
+        match kept.try_get_with(key, self.made(link, url, deadline)).await {
+            Ok(preview) => preview,
+            Err(passing) => {
+                missed.insert(own, passing.0.clone()).await;
+                passing.0.clone()
+            }
+        }
     }
 
-    async fn made(&self, link: String, url: Url) -> Option<Arc<Preview>> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        let page = async {
-            let _turn = self.at_once.acquire().await.ok()?;
-            let (page, from) = self.page(&url).await?;
-            apart(move || read(&page, &from)).await.flatten()
+    async fn made(&self, link: String, url: Url, deadline: Instant) -> Result<Option<Arc<Preview>>, Missed> {
+        let page = timeout_at(deadline, self.page(url)).await;
+        let Some(page) = page.map_err(|_| Missed(None))?? else { return Ok(None) };
+        let Page { title, description, picture } = page;
+        let thumbnail = match picture {
+            Some(picture) => timeout_at(deadline, self.picture(picture)).await,
+            None => Ok(Ok(None)),
         };
-        let page = tokio::time::timeout_at(deadline, page).await.ok().flatten()?;
-        let picture = async {
-            let bytes = self.fetched(page.picture.clone()?, "image/", PICTURE, true).await?.0;
-            let _turn = self.at_once.acquire().await.ok()?;
-            apart(move || thumbnail(&bytes)).await.flatten()
-        };
-        let thumbnail = tokio::time::timeout_at(deadline, picture).await.ok().flatten();
-        let Page { title, description, .. } = page;
-        Some(Arc::new(Preview { url: link, title, description, thumbnail }))
+        let preview = |thumbnail| Some(Arc::new(Preview { url: link, title, description, thumbnail }));
+        match thumbnail {
+            Ok(Ok(thumbnail)) => Ok(preview(thumbnail)),
+            Ok(Err(_)) | Err(_) => Err(Missed(preview(None))),
+        }
     }
 
-    async fn page(&self, url: &Url) -> Option<(String, Url)> {
-        let (bytes, latin) = self.fetched(url.clone(), "text/html", PAGE, false).await?;
-        let text = if latin {
-            bytes.iter().map(|byte| char::from(*byte)).collect()
-        } else {
-            String::from_utf8_lossy(&bytes).into_owned()
-        };
-        Some((text, url.clone()))
+    async fn page(&self, url: Url) -> Result<Option<Page>, Missed> {
+        let _turn = self.shared.at_once.acquire().await.map_err(|_| Missed(None))?;
+        let fetched = self.fetched(url, "text/html", PAGE, false).await;
+        let Some(Fetched { body, url, latin }) = fetched.map_err(|_| Missed(None))? else { return Ok(None) };
+        let read = self.files.work(move || {
+            let text = if latin {
+                body.iter().map(|byte| char::from(*byte)).collect()
+            } else {
+                String::from_utf8_lossy(&body).into_owned()
+            };
+            Ok(page::read(&text, &url))
+        });
+        read.await.map_err(|_| Missed(None))
     }
 
-    /// The body and whether it is in Latin-1. What is longer is cut off, or refused when the whole
-    /// is needed.
-    async fn fetched(&self, url: Url, kind: &str, longest: usize, whole: bool) -> Option<(Bytes, bool)> {
+    async fn picture(&self, url: Url) -> Result<Option<Thumbnail>, Missed> {
+        let fetched = self.fetched(url, "image/", PICTURE, true).await.map_err(|_| Missed(None))?;
+        let Some(Fetched { body, .. }) = fetched else { return Ok(None) };
+        let made = self.files.heavy(MEMORY, move || Ok(thumbnail(&body)));
+        made.await.map_err(|_| Missed(None))
+    }
+
+    /// The body, unless there is none of this kind. What is longer is cut off, or refused when the whole is
+    /// needed.
+    async fn fetched(
+        &self,
+        url: Url,
+        kind: &str,
+        longest: usize,
+        whole: bool,
+    ) -> Result<Option<Fetched>, Error> {
         let mut request = Request::new(Method::GET, url);
         request.headers.insert(ACCEPT, HeaderValue::from_static("text/html,image/*;q=0.9,*/*;q=0.1"));
-        let mut download = self.client.open(request).await.ok()?;
-        let stated = download.headers.get(CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase();
+        let mut download = self.client.open(request).await?;
+        let stated = download.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let stated = stated.unwrap_or_default().to_ascii_lowercase();
         if !download.status.is_success() || !stated.starts_with(kind) {
-            return None;
+            return Ok(None);
         }
         let mut body = BytesMut::new();
-        while let Some(piece) = download.chunk().await.ok()? {
+        while let Some(piece) = download.chunk().await? {
             body.extend_from_slice(&piece);
             if body.len() > longest {
                 if whole {
-                    return None;
+                    return Ok(None);
                 }
                 body.truncate(longest);
                 break;
             }
         }
         let latin = stated.contains("iso-8859-1") || stated.contains("windows-1252");
-        Some((body.freeze(), latin))
+        Ok(Some(Fetched { body: body.freeze(), url: download.url, latin }))
     }
-}
-
-/// Work that takes its time, away from the threads that must not wait.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    tokio::task::spawn_blocking(work).await.ok()
 }
 
 /// The first link of a text, without the punctuation of the sentence around it.
@@ -174,43 +242,6 @@ fn first_link(text: &str) -> Option<&str> {
         |c: char| matches!(c, ')' | ']' | '>' | '"' | '\'' | '*' | '~' | '.' | ',' | ';' | ':' | '!' | '?');
     let mut words = text.split_whitespace().map(|word| word.trim_start_matches(opening));
     words.find(|word| starts(word)).map(|word| word.trim_end_matches(closing))
-}
-
-/// What a page says about itself.
-#[derive(Debug, PartialEq)]
-struct Page {
-    title: String,
-    description: Option<String>,
-    picture: Option<Url>,
-}
-
-fn read(page: &str, from: &Url) -> Option<Page> {
-    let page = Html::parse_document(page);
-    let meta = |names: &[&str]| names.iter().find_map(|name| stated(&page, name));
-    let title = meta(&["og:title", "twitter:title"]).or_else(|| {
-        let element = page.select(&Selector::parse("title").ok()?).next()?;
-        Some(element.text().collect::<String>())
-    });
-    let title = tidy(&title?, LONGEST.0)?;
-    let description = meta(&["og:description", "twitter:description", "description"]);
-    let picture = meta(&["og:image:secure_url", "og:image", "twitter:image"]);
-    Some(Page {
-        title,
-        description: description.and_then(|text| tidy(&text, LONGEST.1)),
-        picture: picture.and_then(|address| from.join(address.trim()).ok()),
-    })
-}
-
-/// The content of a `meta` element by its `property` or `name`.
-fn stated(page: &Html, name: &str) -> Option<String> {
-    let selector = Selector::parse(&format!("meta[property=\"{name}\"],meta[name=\"{name}\"]")).ok()?;
-    let content = page.select(&selector).next()?.value().attr("content")?;
-    Some(content.to_owned()).filter(|content| !content.trim().is_empty())
-}
-
-fn tidy(text: &str, longest: usize) -> Option<String> {
-    let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    Some(text.chars().take(longest).collect()).filter(|text: &String| !text.is_empty())
 }
 
 fn thumbnail(bytes: &[u8]) -> Option<Thumbnail> {
@@ -241,21 +272,6 @@ mod tests {
         ] {
             assert_eq!(first_link(text), link, "{text}");
         }
-    }
-
-    #[test]
-    fn a_page_says_what_it_is() {
-        let from = Url::parse("https://example.com/a/b").unwrap();
-        let page = read(
-            "<html><head><title>plain</title><meta property='og:title' content=' A &amp;\n B '>\
-             <meta name='description' content='about'><meta property='og:image' content='../c.png'>",
-            &from,
-        );
-        let picture = Some(Url::parse("https://example.com/c.png").unwrap());
-        let wanted = Page { title: "A & B".into(), description: Some("about".into()), picture };
-        assert_eq!(page, Some(wanted));
-        assert_eq!(read("<title>plain</title>", &from).unwrap().title, "plain");
-        assert_eq!(read("<p>nothing", &from), None);
     }
 
     #[test]

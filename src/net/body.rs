@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use url::Url;
 
 use super::Error;
 
@@ -31,6 +32,8 @@ pub struct Download {
     pub status: StatusCode,
     /// Headers.
     pub headers: HeaderMap,
+    /// Where it came from, after all redirects.
+    pub url: Url,
     pub(super) inner: reqwest::Response,
     pub(super) left: u64,
     pub(super) limit: u64,

@@ -177,7 +177,7 @@ impl Client {
                 }
                 _ => {
                     let (status, headers) = (answer.status(), answer.headers().clone());
-                    return Ok(Download { status, headers, inner: answer, left: limit, limit });
+                    return Ok(Download { status, headers, url, inner: answer, left: limit, limit });
                 }
             }
         }

@@ -82,7 +82,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("image", &["media", "channel/whatsapp_web/picture"]),
     ("webp", &["media"]),
     ("infer", &["media"]),
-    ("scraper", &["media"]),
+    ("html5ever", &["media"]),
     ("actix_multipart", &["http"]),
     ("utoipa_swagger_ui", &["http"]),
     ("clap", &["config", "main"]),

@@ -114,8 +114,6 @@ impl channel::Factory for Factory {
     async fn open(&self, seat: Seat) -> Result<Arc<dyn Channel>, Error> {
         let proxy = seat.proxy.clone();
         let http = self.http.with_proxy(proxy.clone()).map_err(|error| Error::Protocol(error.to_string()))?;
-        let previews = self.previews.through(proxy.clone());
-        let previews = previews.map_err(|error| Error::Protocol(error.to_string()))?;
         let owner = Owner { instance: seat.instance, fence: seat.fence };
         let full_sync = seat.settings.borrow().sync_full_history;
         let (intake, Ends { items, lookups }) = Intake::new();
@@ -123,6 +121,8 @@ impl channel::Factory for Factory {
         let (spool, settles) = Spool::new();
         let files = self.files.of_account(proxy.clone());
         let files = files.map_err(|error| Error::Protocol(error.to_string()))?;
+        let previews = self.previews.of_account(files.clone(), proxy.clone());
+        let previews = previews.map_err(|error| Error::Protocol(error.to_string()))?;
         let histories = (self.histories.clone(), spool);
         let context = Arc::new(Context::new(seat, (intake, records), (previews, files), histories));
         let http = WhatsAppHttp::new(http, self.main.clone());

@@ -39,7 +39,7 @@ pub async fn fetch(
 ) -> Result<Arc<Event>, Error> {
     let compressed = match notice.initial_hist_bootstrap_inline_payload.take() {
         Some(inline) => Bytes::from(inline),
-        None => Bytes::from(client.download(&notice).await.map_err(Error::Unavailable)?),
+        None => Bytes::from(client.download(&notice).await.map_err(Error::Away)?),
     };
     let reading = tokio::task::spawn_blocking(move || {
         process_history_sync_bytes_filtered(compressed, None, true, |_| false)

@@ -153,7 +153,7 @@ async fn again(context: &Context, client: &Client, part: &Spooled) -> Result<Arc
     }
     match fetch::fetch(context, client, &part.message_id, notice).await {
         Ok(event) => Ok(event),
-        Err(fetch::Error::Unavailable(error)) if context.seat.journal.now() - part.created_at < KEPT => {
+        Err(fetch::Error::Away(error)) if context.seat.journal.now() - part.created_at < KEPT => {
             tracing::warn!(instance = %context.seat.name, %error, "a part of the history is not here yet");
             Err(Became::Later)
         }
