@@ -1,5 +1,7 @@
 //! `POST /message/sendStatus/{instance}`.
 
+use std::collections::{HashMap, HashSet};
+
 use actix_web::{HttpResponse, web};
 use utoipa::ToSchema;
 
@@ -17,6 +19,8 @@ use crate::media::{Fetched, Kind, Request};
 
 /// The chat of everything on the status page.
 const CHAT: &str = "status@broadcast";
+/// Addresses that are looked up at once.
+const LOOKED_UP: usize = 500;
 /// The colour behind a text when none is chosen.
 const BLACK: u32 = 0xff00_0000;
 
@@ -126,6 +130,7 @@ pub async fn handle(
     state.rates.charge(instance.id()).map_err(Error::TooMany)?;
     let working = instance.work().await?;
     let audience = if body.all_contacts { contacts(&instance).await? } else { body.audience.clone() };
+    let audience = hidden(&instance, audience).await?;
     let content = shown(&working, body, part).await?;
     let chat = Jid::parse(CHAT).map_err(|_| Error::Internal)?;
     let message = Outgoing::from(Content::Status(Status { content, audience }));
@@ -150,9 +155,24 @@ async fn shown(working: &Working, body: SendStatus, part: Option<Fetched>) -> Re
 async fn contacts(instance: &LocalInstance) -> Result<Vec<Jid>, Error> {
     let all = instance.scope().contacts().find(&ContactFilter::default()).await?;
     let jids = all.iter().filter_map(|contact| Jid::parse(&contact.remote_jid).ok());
-    let users: Vec<Jid> = jids.filter(|jid| jid.kind() == JidKind::Phone).collect();
+    let users: Vec<Jid> = jids.filter(|jid| matches!(jid.kind(), JidKind::Phone | JidKind::Lid)).collect();
     if users.is_empty() {
         return Err(Error::Invalid("allContacts needs contacts, and none is on record".to_owned()));
     }
     Ok(users)
+}
+
+/// An audience with the hidden identities that are on record, each person once: the channel would look them
+/// up one by one.
+async fn hidden(instance: &LocalInstance, audience: Vec<Jid>) -> Result<Vec<Jid>, Error> {
+    let addresses = instance.scope().addresses();
+    let mut hidden: HashMap<String, Jid> = HashMap::new();
+    let phones = audience.iter().filter(|jid| jid.kind() == JidKind::Phone).map(ToString::to_string);
+    for some in phones.collect::<Vec<_>>().chunks(LOOKED_UP) {
+        let pairs = addresses.pairs_of(some).await?;
+        hidden.extend(pairs.into_iter().filter_map(|pair| Some((pair.pn, Jid::parse(&pair.lid).ok()?))));
+    }
+    let mut seen = HashSet::new();
+    let known = audience.into_iter().map(|jid| hidden.get(jid.as_str()).cloned().unwrap_or(jid));
+    Ok(known.filter(|jid| seen.insert(jid.clone())).collect())
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use wacore::proto_helpers::MessageExt as _;
+use wacore_binary::JidExt as _;
 use waproto::whatsapp as wa;
 use whatsapp_rust::send::SendError;
 use whatsapp_rust::{Client, RevokeType, SendOptions};
@@ -34,6 +35,10 @@ const ACK: Duration = Duration::from_secs(15);
 
 /// How long a message may take to leave: keys and devices of its recipients are asked for before.
 const LEAVE: Duration = Duration::from_secs(20);
+/// And for each recipient beside.
+const LEAVE_EACH: Duration = Duration::from_millis(50);
+/// Most members of a group.
+const MEMBERS: usize = 1024;
 
 /// What the contract shows beside most kinds of messages when nothing goes along with them.
 const NO_CONTEXT: &str = r#"{"mentionedJid":[],"groupMentions":[]}"#;
@@ -233,11 +238,25 @@ impl Connection {
         id: &str,
     ) -> Result<(), Error> {
         let options = SendOptions::default().with_message_id(id);
+        let recipients = if to.is_group() { MEMBERS } else { 1 };
         let sending = client.send_message_with_options(to, message.clone(), options);
-        let sending = self.context.barrier.sending(sending);
-        match self.while_connected(LEAVE, sending).await {
+        self.left(client, recipients, sending).await
+    }
+
+    /// What leaves for so many recipients, or does not: after its time it has not.
+    async fn left<T>(
+        &self,
+        client: &Client,
+        recipients: usize,
+        sending: impl Future<Output = Result<T, SendError>>,
+    ) -> Result<(), Error> {
+        let within = LEAVE + LEAVE_EACH * u32::try_from(recipients).unwrap_or(u32::MAX);
+        match self.while_connected(within, self.context.barrier.sending(sending)).await {
             Some(sent) => sent.map(drop).map_err(|error| failed(client, &error)),
-            None => Err(Error::NotConnected),
+            None if self.context.over.is_cancelled() => Err(Error::NotConnected),
+            None => {
+                Err(Error::Unavailable("WhatsApp did not give the keys of the recipients in time".into()))
+            }
         }
     }
 

@@ -1,13 +1,15 @@
 //! The status page: what is shown to a list of contacts for a day.
 
+use std::collections::HashSet;
+
 use buffa::{Enumeration as _, MessageField};
 use waproto::whatsapp as wa;
 use waproto::whatsapp::message::extended_text_message::FontType;
 use whatsapp_rust::Client;
 use whatsapp_rust::features::StatusSendOptions;
 
-use super::{Connection, LEAVE, Payload, failed};
-use crate::channel::whatsapp_web::address::{shown, to_wire};
+use super::{Connection, Payload};
+use crate::channel::whatsapp_web::address::to_wire;
 use crate::channel::{Error, Numbers as _, Prepared, Status, StatusContent};
 use crate::domain::Jid;
 use crate::domain::address::JidKind;
@@ -28,22 +30,18 @@ impl Connection {
     }
 
     /// The hidden identities of an audience: a status is sent to no other address. Who is not on
-    /// WhatsApp is left out.
+    /// WhatsApp is left out. Numbers are asked for many at once; those whose identity is on record come
+    /// with that.
     async fn hidden(&self, audience: &[Jid]) -> Result<Vec<wacore_binary::Jid>, Error> {
-        let client = self.client()?;
-        let (mut hidden, mut unknown) = (Vec::with_capacity(audience.len()), Vec::new());
-        for jid in audience {
-            let known = shown(client, &to_wire(jid)?, None).await.and_then(|shown| shown.alt);
-            match known.filter(|_| jid.kind() != JidKind::Lid) {
-                Some(lid) => hidden.push(to_wire(&lid)?),
-                None if jid.kind() == JidKind::Lid => hidden.push(to_wire(jid)?),
-                None => unknown.push(jid.clone()),
-            }
-        }
+        let (known, unknown): (Vec<Jid>, Vec<Jid>) =
+            audience.iter().cloned().partition(|jid| jid.kind() == JidKind::Lid);
+        let mut all = known;
         for some in unknown.chunks(ASKED) {
-            let found = self.check(some).await?.into_iter().filter_map(|check| check.lid);
-            hidden.extend(found.map(|lid| to_wire(&lid)).collect::<Result<Vec<_>, _>>()?);
+            all.extend(self.check(some).await?.into_iter().filter_map(|check| check.lid));
         }
+        let mut seen = HashSet::new();
+        all.retain(|lid| seen.insert(lid.clone()));
+        let hidden = all.iter().map(to_wire).collect::<Result<Vec<_>, _>>()?;
         if hidden.is_empty() {
             let reason = "has nobody who is on WhatsApp".to_owned();
             return Err(Error::Invalid { field: "statusJidList", reason });
@@ -61,11 +59,7 @@ impl Connection {
     ) -> Result<(), Error> {
         let options = StatusSendOptions { message_id: Some(id.to_owned()), ..StatusSendOptions::default() };
         let status = client.status();
-        let sending = self.context.barrier.sending(status.send_raw(message.clone(), audience, options));
-        match self.while_connected(LEAVE, sending).await {
-            Some(sent) => sent.map(drop).map_err(|error| failed(client, &error)),
-            None => Err(Error::NotConnected),
-        }
+        self.left(client, audience.len(), status.send_raw(message.clone(), audience, options)).await
     }
 }
 
