@@ -69,6 +69,8 @@ mod outage;
 mod pairing;
 #[path = "node/passing_on.rs"]
 mod passing_on;
+#[path = "node/patience.rs"]
+mod patience;
 #[path = "node/polls.rs"]
 mod polls;
 #[path = "node/presence.rs"]

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::common::Common;
 use super::file::{self, Place};
-use crate::channel::{Content, Media};
+use crate::channel::{ChatState, Content, Media};
 use crate::http::extract::{IdempotencyKey, Input, LocalInstance, Upload};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
@@ -27,7 +27,7 @@ pub struct SendAudio {
 
 impl Input for SendAudio {
     fn read(fields: &Fields<'_>) -> Option<Self> {
-        let options = Common::read(fields);
+        let options = Common::read_showing(fields, ChatState::Recording);
         let old = fields.object("audioMessage").filter(|_| !fields.has("audio"));
         let audio = Place::read(old.as_ref().unwrap_or(fields), fields, "audio");
         Some(Self { encoding: fields.flag("encoding"), options: options?, audio: audio? })

@@ -13,7 +13,9 @@ use crate::http::{Error, State};
 use crate::media::{Kind, Request};
 
 /// Reply buttons that WhatsApp shows.
-const MOST: usize = 3;
+const REPLIES: usize = 3;
+/// Buttons of other kinds in one message.
+const OTHERS: usize = 10;
 /// The field of the picture.
 const PICTURE: &str = "thumbnailUrl";
 
@@ -102,8 +104,11 @@ fn check(fields: &Fields<'_>, buttons: &[Button]) {
         fields.wrong("buttons", "may have one pix button only, and then no other");
     } else if replies > 0 && replies < buttons.len() {
         fields.wrong("buttons", "may not mix reply buttons with others");
-    } else if buttons.len() > MOST {
-        fields.wrong("buttons", &format!("does not meet maximum length of {MOST}"));
+    } else {
+        let most = if replies > 0 { REPLIES } else { OTHERS };
+        if buttons.len() > most {
+            fields.wrong("buttons", &format!("does not meet maximum length of {most}"));
+        }
     }
 }
 

@@ -33,7 +33,8 @@ pub struct Common {
     written: String,
     /// Milliseconds to be seen typing before, up to 300000.
     delay: Option<u64>,
-    /// `composing` or `recording`: what is seen during `delay`.
+    /// `composing`, `recording` or `paused`: what is seen during `delay`; when absent `recording` before a
+    /// voice note, and `composing` before everything else.
     #[schema(value_type = Option<String>)]
     presence: ChatState,
     /// The message that is answered: `{key: {id}}`, and its content where we do not have it.
@@ -62,6 +63,11 @@ pub(in crate::http) fn address(fields: &Fields<'_>, name: &str) -> Option<Jid> {
 impl Common {
     /// Reads the fields that are the same for every kind.
     pub(super) fn read(fields: &Fields<'_>) -> Option<Self> {
+        Self::read_showing(fields, ChatState::Composing)
+    }
+
+    /// As [`Common::read`], for a kind that something else is seen before.
+    pub(super) fn read_showing(fields: &Fields<'_>, usual: ChatState) -> Option<Self> {
         let options = fields.object("options");
         let holder = |name: &str| match &options {
             Some(options) if !fields.has(name) && options.has(name) => options.clone(),
@@ -77,7 +83,7 @@ impl Common {
         };
         let listed = fields.has("mentioned") || mentions.is_none();
         let mentioned = mentioned(mentions.as_ref().filter(|_| !listed).unwrap_or(fields));
-        let (presence, quoted) = (presence(&holder("presence")), quoted(&holder("quoted")));
+        let (presence, quoted) = (presence(&holder("presence"), usual), quoted(&holder("quoted")));
         Some(Self {
             delay,
             presence,
@@ -91,11 +97,12 @@ impl Common {
     }
 }
 
-fn presence(fields: &Fields<'_>) -> ChatState {
+fn presence(fields: &Fields<'_>, usual: ChatState) -> ChatState {
     match fields.text("presence").as_deref() {
+        Some("composing") => ChatState::Composing,
         Some("recording") => ChatState::Recording,
         Some("paused") => ChatState::Paused,
-        _ => ChatState::Composing,
+        _ => usual,
     }
 }
 

@@ -48,12 +48,15 @@ async fn lists_and_buttons_reach_a_contact_or_go_as_a_text() {
         {"type": "url", "displayText": "u", "url": "https://x.example"},
         {"type": "call", "displayText": "c", "phoneNumber": "5511999999999"},
         {"type": "copy", "displayText": "p", "copyCode": "CODE"},
+        {"type": "url", "displayText": "v", "url": "https://y.example"},
     ]);
     let sent = node.post("/message/sendButtons/acme", buttons(others.clone())).await;
     let one = got(&simulator, &alice.phone, &sent).await;
-    for (detail, part) in one.details.iter().zip(["cta_url ", "cta_call ", "cta_copy "]) {
+    for (detail, part) in one.details.iter().zip(["cta_url ", "cta_call ", "cta_copy ", "cta_url "]) {
         assert!(detail.starts_with(part), "{one:?}");
     }
+    assert_eq!(one.details.len(), 4, "only replies are three at most: {one:?}");
+    let many = vec![others[0].clone(); 11];
     let mut plain = buttons(others);
     plain["textFallback"] = json!(true);
     let sent = node.post("/message/sendButtons/acme", plain).await;
@@ -78,6 +81,8 @@ async fn lists_and_buttons_reach_a_contact_or_go_as_a_text() {
     for (path, body, named) in [
         ("sendButtons", buttons(json!([reply, pix])), "pix"),
         ("sendButtons", buttons(json!([{"type": "url", "displayText": "u"}])), "url"),
+        ("sendButtons", buttons(json!([reply, reply, reply, reply])), "maximum length of 3"),
+        ("sendButtons", buttons(json!(many)), "maximum length of 10"),
         ("sendButtons", buttons(json!([{"type": "jump", "displayText": "u"}])), "type is not one of"),
         ("sendButtons", buttons(json!([])), "buttons does not meet minimum length"),
         ("sendList", json!({"number": alice.phone}), "sections"),
