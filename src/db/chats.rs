@@ -71,16 +71,24 @@ pub struct ChatFilter {
 }
 
 impl Chats {
-    /// The matching chats, newest message first, in a constant number of queries.
+    /// The matching chats, newest message first.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn find(&self, filter: &ChatFilter, take: u64, skip: u64) -> Result<Vec<ChatEntry>, Error> {
+    pub async fn find(&self, filter: &ChatFilter, take: u64, skip: u64) -> Result<Vec<Chat>, Error> {
         let mut rows = self.newest().limit(take).offset(skip);
         if !filter.remote_jids.is_empty() {
             rows = rows.filter(Column::RemoteJid.is_in(&filter.remote_jids));
         }
-        let chats: Vec<Chat> = rows.all(self.scope.pools.read()).await?.into_iter().map(Chat::from).collect();
+        Ok(rows.all(self.scope.pools.read()).await?.into_iter().map(Chat::from).collect())
+    }
+
+    /// Chats with what a list of chats shows beside them, in the same order and in a constant number of
+    /// queries.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn entries(&self, chats: Vec<Chat>) -> Result<Vec<ChatEntry>, Error> {
         let ids = chats.iter().filter_map(|chat| chat.last_message_id).collect();
         let messages = self.scope.messages().by_ids(ids).await?;
         let mut messages: HashMap<Uuid, StoredMessage> =

@@ -1,13 +1,16 @@
 //! `POST /chat/findChats/{instance}` and `GET /chat/findChatByRemoteJid/{instance}`.
 
 use actix_web::HttpResponse;
+use actix_web::http::header::ContentType;
+use actix_web::web::Bytes;
+use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{forms, forms_of};
 use crate::channel::groups::Group;
 use crate::clock::rfc3339;
-use crate::db::{Chat, ChatEntry, ChatFilter, GroupRow};
+use crate::db::{self, Chat, ChatEntry, ChatFilter, GroupRow, Scope};
 use crate::domain::message::present::{self, raw};
 use crate::domain::{InstanceId, Jid, StoredMessage};
 use crate::http::Error;
@@ -16,6 +19,8 @@ use crate::http::fields::Fields;
 
 /// Most chats of one answer.
 const MOST: u64 = 10_000;
+/// Chats whose last messages are in memory at the same time.
+const PART: usize = 200;
 
 /// Which chats, and which part of them.
 #[derive(ToSchema)]
@@ -23,7 +28,7 @@ pub struct FindChats {
     /// `{remoteJid}`.
     #[schema(rename = "where", value_type = Option<Object>)]
     remote_jid: Option<String>,
-    /// How many.
+    /// How many, 10000 at most and when absent.
     #[schema(value_type = Option<u64>)]
     take: u64,
     /// After how many.
@@ -104,13 +109,38 @@ fn row(chat: &Chat, name: Option<&String>, labels: &[String], instance: Instance
     })
 }
 
-/// Chats, newest message first.
+async fn shown(scope: &Scope, chats: Vec<Chat>, instance: InstanceId) -> Result<Vec<Value>, db::Error> {
+    let entries = scope.chats().entries(chats).await?;
+    Ok(entries.iter().map(|chat| entry(chat, instance)).collect())
+}
+
+/// Chats, newest message first. A long list is written while it is read: which chats and in which order is
+/// found out first, and their last messages as they are wanted.
 pub async fn list(instance: LocalInstance, Valid(body): Valid<FindChats>) -> Result<HttpResponse, Error> {
-    let scope = instance.scope();
+    let (scope, id) = (instance.scope(), instance.id());
     let filter = ChatFilter { remote_jids: forms_of(&scope, body.remote_jid.as_deref()).await? };
-    let chats = scope.chats().find(&filter, body.take, body.skip).await?;
-    let chats: Vec<Value> = chats.iter().map(|chat| entry(chat, instance.id())).collect();
-    Ok(HttpResponse::Ok().json(chats))
+    let mut chats = scope.chats().find(&filter, body.take, body.skip).await?;
+    let rest = chats.split_off(chats.len().min(PART));
+    let first = shown(&scope, chats, id).await?;
+    if rest.is_empty() {
+        return Ok(HttpResponse::Ok().json(first));
+    }
+    let parts = stream::try_unfold((scope, rest), move |(scope, mut rest)| async move {
+        if rest.is_empty() {
+            return Ok::<_, db::Error>(None);
+        }
+        let later = rest.split_off(rest.len().min(PART));
+        let part = format!(",{}", items(&shown(&scope, rest, id).await?));
+        Ok(Some((Bytes::from(part), (scope, later))))
+    });
+    let piece = |text: String| stream::iter([Ok(Bytes::from(text))]);
+    let all = piece(format!("[{}", items(&first))).chain(parts).chain(piece("]".to_owned()));
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).streaming(all))
+}
+
+/// The items of a list as JSON has them between its brackets.
+fn items(rows: &[Value]) -> String {
+    rows.iter().map(Value::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// One chat, or `null`.

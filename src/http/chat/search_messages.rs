@@ -23,7 +23,7 @@ pub struct SearchMessages {
     /// As in findMessages.
     #[schema(rename = "where", value_type = Option<Object>)]
     filter: Filter,
-    /// Counted from 1; `offset` or `limit` is the size of a page.
+    /// Counted from 1; `offset` or `limit` is the size of a page, 50 when absent and 1000 at most.
     #[schema(value_type = Option<u64>)]
     page: Page,
 }

@@ -33,7 +33,7 @@ pub struct GetMedia {
     /// `stickerMessage`; `image` and so on do too.
     #[schema(rename = "type", value_type = Option<String>)]
     kind: Option<MediaKind>,
-    /// Counted from 1; `offset` or `limit` is the size of a page.
+    /// Counted from 1; `offset` or `limit` is the size of a page, 50 when absent and 1000 at most.
     #[schema(value_type = Option<u64>)]
     page: Page,
 }

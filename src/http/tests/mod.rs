@@ -4,6 +4,7 @@ mod answers;
 mod claims;
 mod keys;
 mod messages;
+mod pages;
 mod server;
 mod support;
 mod sweep;

@@ -148,7 +148,7 @@ pub async fn what_is_under_a_hidden_identity_comes_to_its_phone_number(world: &W
 
     let scope = world.db.instance(id);
     let chats = scope.chats().find(&ChatFilter::default(), 10, 0).await.unwrap();
-    let of = |jid: &str| chats.iter().find(|entry| entry.chat.remote_jid == jid).unwrap().chat.clone();
+    let of = |jid: &str| chats.iter().find(|chat| chat.remote_jid == jid).unwrap().clone();
     assert_eq!(chats.len(), 2, "{chats:?}");
     let (first, second) = (of(PHONES[0]), of(PHONES[1]));
     assert_eq!((first.archived, first.pinned, first.unread_count), (true, false, 3));

@@ -109,7 +109,8 @@ pub async fn nothing_crosses_tenants(world: &World) {
     assert_eq!(world.write(b, other).await, [true; 7]);
     for (id, name, value) in [(a, "a", "of a"), (b, "b", "of b")] {
         let scope = world.db.instance(id);
-        let entry = scope.chats().find(&ChatFilter::default(), 10, 0).await.unwrap().remove(0);
+        let chats = scope.chats().find(&ChatFilter::default(), 10, 0).await.unwrap();
+        let entry = scope.chats().entries(chats).await.unwrap().remove(0);
         assert_eq!(entry.chat.name.as_deref(), Some(name));
         assert_eq!(entry.contact.unwrap().push_name.as_deref(), Some(name));
         assert_eq!(entry.last_message.is_some(), id == a);
