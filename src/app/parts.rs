@@ -288,12 +288,7 @@ pub fn reports(
 }
 
 pub fn http(config: &Config) -> http::Options {
-    http::Options {
-        workers: None,
-        body_bytes: config.limits.body_bytes,
-        stop_deadline: STOP_DEADLINE,
-        tls: config.server.tls.clone(),
-    }
+    http::Options { workers: None, stop_deadline: STOP_DEADLINE, tls: config.server.tls.clone() }
 }
 
 pub fn http_state(

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use crate::domain::Jid;
+use crate::media::File;
 
 /// What is known of a group. As JSON it is what clients are shown, but for the members, which are
 /// beside it.
@@ -185,8 +186,8 @@ pub trait Groups: Send + Sync {
     /// The address of the picture, if there is one that we may see.
     async fn picture(&self, group: &Jid) -> Result<Option<String>, Error>;
 
-    /// Sets the picture: base64, a data URI, or an address of an image.
-    async fn set_picture(&self, group: &Jid, image: &str) -> Result<(), Error>;
+    /// Sets the picture.
+    async fn set_picture(&self, group: &Jid, image: &File) -> Result<(), Error>;
 
     /// Changes what a group is.
     async fn change(&self, group: &Jid, change: Change) -> Result<(), Error>;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Error;
 use crate::domain::Jid;
+use crate::media::File;
 
 /// What an account tells about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,11 +53,11 @@ pub trait Profiles: Send + Sync {
     /// As [`Profiles::picture`].
     async fn set_about(&self, text: &str) -> Result<(), Error>;
 
-    /// Changes the account's own picture: a URL, a data URI or base64 of an image.
+    /// Changes the account's own picture.
     ///
     /// # Errors
     /// As [`Profiles::picture`]; [`Error::Invalid`] for what is no image.
-    async fn set_picture(&self, image: &str) -> Result<(), Error>;
+    async fn set_picture(&self, image: &File) -> Result<(), Error>;
 
     /// Removes the account's own picture.
     ///

@@ -22,7 +22,7 @@ pub(super) const GROUP: Group = Group {
             "WAGGLE_BODY_LIMIT_MB",
             "136",
             "megabytes",
-            "largest request body, media in base64 included",
+            "largest request body with a file in base64; any other may have 2",
         ),
     ],
     switches: None,
@@ -33,7 +33,7 @@ pub(super) const GROUP: Group = Group {
 pub struct Limits {
     /// Requests of one instance; `None` is unlimited.
     pub rate: Option<Rate>,
-    /// Largest request body, in bytes.
+    /// Largest request body with a file in base64, in bytes.
     pub body_bytes: usize,
 }
 

@@ -4,6 +4,9 @@ use std::cell::RefCell;
 
 use serde_json::{Map, Value};
 
+use super::body::{CUT, Embedded};
+use crate::media::Source;
+
 /// The name of the whole body in messages, as the contract has it.
 const ROOT: &str = "instance";
 
@@ -26,14 +29,19 @@ impl Problems {
 #[derive(Clone)]
 pub(super) struct Fields<'a> {
     object: &'a Map<String, Value>,
+    file: Option<&'a Embedded>,
     path: String,
     problems: &'a Problems,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of the whole body.
-    pub(super) fn root(object: &'a Map<String, Value>, problems: &'a Problems) -> Self {
-        Self { object, path: ROOT.to_owned(), problems }
+    /// The fields of the whole body, and the file that stood in one of them.
+    pub(super) fn root(
+        object: &'a Map<String, Value>,
+        file: Option<&'a Embedded>,
+        problems: &'a Problems,
+    ) -> Self {
+        Self { object, file, path: ROOT.to_owned(), problems }
     }
 
     fn label(&self, name: &str) -> String {
@@ -90,6 +98,10 @@ impl<'a> Fields<'a> {
                 return None;
             }
         };
+        if self.cut(name).is_some() {
+            self.wrong(name, "is too long for a text");
+            return None;
+        }
         if text.contains('\0') {
             self.wrong(name, "must not contain a NUL character");
             return None;
@@ -110,6 +122,24 @@ impl<'a> Fields<'a> {
             return None;
         }
         Some(text)
+    }
+
+    /// The file that stood in a field.
+    fn cut(&self, name: &str) -> Option<&'a Embedded> {
+        self.file.filter(|_| self.value(name).is_some_and(|value| value == CUT))
+    }
+
+    /// Where a file is that must be there: an address, or base64. A field that may have a large one is
+    /// one of [`Input::FILES`](super::extract::Input::FILES).
+    pub(super) fn source(&self, name: &str) -> Option<Source> {
+        let parsed = match self.cut(name) {
+            Some(file) => file.clone(),
+            None => Source::parse(self.filled_text(name)?),
+        };
+        if let Err(error) = &parsed {
+            self.wrong(name, &error.to_string());
+        }
+        parsed.ok()
     }
 
     /// A flag.
@@ -190,7 +220,7 @@ impl<'a> Fields<'a> {
             self.wrong(name, "is not of a type(s) object");
             return None;
         };
-        Some(Self { object, path: self.label(name), problems: self.problems })
+        Some(Self { object, path: self.label(name), ..*self })
     }
 
     /// The fields of an object that must be there.
@@ -216,7 +246,7 @@ impl<'a> Fields<'a> {
         let object = |(at, item): (usize, &'a Value)| {
             let path = format!("{}[{at}]", self.label(name));
             match item {
-                Value::Object(object) => Some(Self { object, path, problems: self.problems }),
+                Value::Object(object) => Some(Self { object, path, ..*self }),
                 _ => {
                     self.problem(format!("{path} is not of a type(s) object"));
                     None

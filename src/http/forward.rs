@@ -12,7 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{HttpMessage as _, HttpResponse, ResponseError as _};
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use metrics::counter;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -25,6 +25,7 @@ use crate::auth;
 use crate::cluster::{
     self, Answer, HOP_HEADER, Hop, Node, Outgoing, Peers, Place, SECRET_HEADER, Undelivered,
 };
+use crate::media::{self, File};
 use crate::telemetry::metrics::{FORWARDS, OUTCOME};
 
 /// How long a request waits for an instance that is on its way from one node to another.
@@ -35,8 +36,9 @@ const AFTER_HOP: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(50);
 /// Bodies up to this size are kept, so that they can be sent again.
 const KEPT: usize = 1 << 20;
-/// Pieces of a body on the way.
+/// Pieces of a body on the way, and the bytes of one that comes from a file.
 const PIECES: usize = 8;
+const PIECE: usize = 256 << 10;
 
 /// Says in a 503 that the instance is not on this node, and that nothing was done.
 static MOVED: HeaderName = HeaderName::from_static("x-waggle-moved");
@@ -228,7 +230,9 @@ async fn new_home(state: &State, request: &mut ServiceRequest) -> Result<Target,
     if !key.is_some_and(|key| state.keys.is_global(&auth::hash(key))) {
         return Ok(Target::Here);
     }
-    let body = kept(request, KEPT).await?;
+    let Begun { bytes: body, is_whole: true } = begun(&mut request.take_payload()).await? else {
+        return Err(Error::TooLarge);
+    };
     let text = |name: &str| -> Option<String> {
         let body: serde_json::Value = serde_json::from_slice(&body).ok()?;
         Some(body.get(name)?.as_str()?.to_owned())
@@ -245,18 +249,39 @@ async fn new_home(state: &State, request: &mut ServiceRequest) -> Result<Target,
     }
 }
 
-/// Reads a whole body.
-async fn kept(request: &mut ServiceRequest, most: usize) -> Result<Bytes, Error> {
-    let mut payload = request.take_payload();
-    let mut whole = BytesMut::new();
+/// The beginning of a body.
+struct Begun {
+    bytes: Bytes,
+    is_whole: bool,
+}
+
+/// Reads a body until it is too large to be kept.
+async fn begun(payload: &mut Payload) -> Result<Begun, Error> {
+    let mut bytes = BytesMut::new();
     while let Some(piece) = payload.next().await {
-        let piece = piece.map_err(|_| Error::Invalid("The body could not be read".to_owned()))?;
-        if whole.len() + piece.len() > most {
-            return Err(Error::TooLarge);
+        bytes.extend_from_slice(&piece.map_err(|_| unreadable())?);
+        if bytes.len() > KEPT {
+            return Ok(Begun { bytes: bytes.freeze(), is_whole: false });
         }
-        whole.extend_from_slice(&piece);
     }
-    Ok(whole.freeze())
+    Ok(Begun { bytes: bytes.freeze(), is_whole: true })
+}
+
+fn unreadable() -> Error {
+    Error::Invalid("The body could not be read".to_owned())
+}
+
+/// Puts a body whose length is not known yet into a file.
+async fn spooled(state: &State, begun: Bytes, payload: &mut Payload) -> Result<File, Error> {
+    let failed = |error: media::Error| match error {
+        media::Error::TooLarge(_) => Error::TooLarge,
+        error => Error::internal(&error),
+    };
+    let mut file = state.media.incoming_of(state.body_bytes as u64).push(&begun).await.map_err(failed)?;
+    while let Some(piece) = payload.next().await {
+        file = file.push(&piece.map_err(|_| unreadable())?).await.map_err(failed)?;
+    }
+    file.finish().await.map_err(failed)
 }
 
 /// Passes a request on until a node answers; `None` when it has become this node's to answer.
@@ -270,17 +295,16 @@ async fn pass(
     let length =
         request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if let Some(length) = length.filter(|length| *length > KEPT as u64) {
-        let head = head(request, id);
-        let (pieces, pump) = pieces(request.take_payload());
-        let forwarding = peers.forward((&node, hop), head, cluster::Content::Stream { length, pieces });
-        tokio::pin!(forwarding);
-        let answer = tokio::select! {
-            answer = &mut forwarding => answer,
-            () = pump => forwarding.await,
-        };
-        return answered(answer.map_err(|error| undelivered(&error))?).await.map(Some);
+        let (head, payload) = (head(request, id), request.take_payload());
+        return pass_once(peers, (&node, hop), head, (length, payload)).await.map(Some);
     }
-    let body = kept(request, state.body_bytes).await?;
+    let mut payload = request.take_payload();
+    let Begun { bytes: body, is_whole } = begun(&mut payload).await?;
+    if !is_whole {
+        let file = spooled(state, body, &mut payload).await?;
+        let pieces = state.media.pieces(&file, PIECE).boxed();
+        return pass_once(peers, (&node, hop), head(request, id), (file.length(), pieces)).await.map(Some);
+    }
     let deadline = Instant::now() + PATIENCE;
     loop {
         let sent =
@@ -308,6 +332,23 @@ async fn pass(
             }
         }
     }
+}
+
+/// Passes a request on whose body is not kept.
+async fn pass_once<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    peers: &Peers,
+    to: (&Node, Hop),
+    head: Outgoing,
+    (length, body): (u64, impl Stream<Item = Result<Bytes, E>> + Unpin),
+) -> Result<HttpResponse, Error> {
+    let (pieces, pump) = pieces(body);
+    let forwarding = peers.forward(to, head, cluster::Content::Stream { length, pieces });
+    tokio::pin!(forwarding);
+    let answer = tokio::select! {
+        answer = &mut forwarding => answer,
+        () = pump => forwarding.await,
+    };
+    answered(answer.map_err(|error| undelivered(&error))?).await
 }
 
 /// Whether doing it twice is doing it once.
@@ -347,10 +388,12 @@ fn head(request: &ServiceRequest, id: &HeaderValue) -> Outgoing {
 }
 
 /// A body as a stream that may change threads, and the work that feeds it.
-fn pieces(mut payload: Payload) -> (mpsc::Receiver<std::io::Result<Bytes>>, impl Future<Output = ()>) {
+fn pieces<E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+    mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+) -> (mpsc::Receiver<std::io::Result<Bytes>>, impl Future<Output = ()>) {
     let (sender, receiver) = mpsc::channel(PIECES);
     let pump = async move {
-        while let Some(piece) = payload.next().await {
+        while let Some(piece) = body.next().await {
             if sender.send(piece.map_err(std::io::Error::other)).await.is_err() {
                 return;
             }

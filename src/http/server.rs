@@ -23,8 +23,6 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(15);
 pub struct Options {
     /// Threads; `None` is one per core.
     pub workers: Option<usize>,
-    /// Largest body, in bytes.
-    pub body_bytes: usize,
     /// How long a stop waits for requests under way.
     pub stop_deadline: Duration,
     /// The files for HTTPS; plain HTTP when absent.
@@ -40,10 +38,9 @@ pub fn serve(
     options: &Options,
     state: Arc<State>,
 ) -> std::io::Result<(Server, ServerHandle)> {
-    let body_bytes = options.body_bytes;
     let index = web::Data::new(Index::new(TABLE));
     let state = web::Data::from(state);
-    let server = HttpServer::new(move || app(state.clone(), index.clone(), body_bytes));
+    let server = HttpServer::new(move || app(state.clone(), index.clone()));
     let server = match options.workers {
         Some(workers) => server.workers(workers.max(1)),
         None => server,
@@ -67,7 +64,6 @@ pub fn serve(
 pub(super) fn app(
     state: web::Data<State>,
     index: web::Data<Index>,
-    body_bytes: usize,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -77,10 +73,5 @@ pub(super) fn app(
         InitError = (),
     >,
 > {
-    App::new()
-        .app_data(state)
-        .app_data(index)
-        .app_data(web::PayloadConfig::new(body_bytes))
-        .configure(routes::configure)
-        .wrap(from_fn(outer::outer))
+    App::new().app_data(state).app_data(index).configure(routes::configure).wrap(from_fn(outer::outer))
 }

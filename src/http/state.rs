@@ -34,7 +34,7 @@ pub struct State {
     pub registry: Registry,
     /// Where instances of other nodes are.
     pub cluster: cluster::Handle,
-    /// Largest body, in bytes.
+    /// Largest body with a file in base64, in bytes.
     pub body_bytes: usize,
     /// The database, for lists over instances.
     pub database: Database,

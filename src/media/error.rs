@@ -1,7 +1,7 @@
 //! Why a file cannot be used.
 
 /// Why a file cannot be used. The texts complete a sentence that begins with the field's name.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The caller's file or address is of no use.
     #[error("{0}")]

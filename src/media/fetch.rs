@@ -1,27 +1,14 @@
 //! Where the bytes of a file come from.
 
-use std::io::Write as _;
-
-use base64::engine::general_purpose::GeneralPurpose;
-use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
-use base64::{Engine as _, alphabet};
-
+use super::embedded::Decoder;
 use super::{Error, File, Handle, name};
 use crate::net::{self, Method, Request, Url, header::CONTENT_TYPE};
 
-/// Base64 with and without padding, as clients write it.
-const BASE64: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, BASE64);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, BASE64);
-
-/// Characters of base64 that are decoded at once; a multiple of four.
-const PIECE: usize = 256 << 10;
 /// Longest address, in bytes: anything longer is base64.
 const LONGEST_URL: usize = 8 << 10;
 
 /// Where the bytes of a file come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Source {
     /// An address.
     Url(Url),
@@ -31,6 +18,13 @@ pub enum Source {
         mimetype: Option<String>,
         /// The text; white space in it is ignored.
         text: String,
+    },
+    /// Base64 that was decoded while it came, with the mimetype that stood before it.
+    Decoded {
+        /// The mimetype of a `data:` URI.
+        mimetype: Option<String>,
+        /// The file, or what is wrong with the base64.
+        file: Result<File, Error>,
     },
 }
 
@@ -53,7 +47,7 @@ impl Source {
     /// # Errors
     /// [`Error::Invalid`] when it is none of them.
     pub fn parse(text: String) -> Result<Self, Error> {
-        let refused = || Error::invalid("must be a URL, base64 or a data: URI");
+        let refused = Self::refused;
         let trimmed = text.trim();
         let starts = |prefix: &str| {
             trimmed.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
@@ -76,6 +70,10 @@ impl Source {
         }
         Ok(Self::Base64 { mimetype: None, text })
     }
+
+    pub(super) fn refused() -> Error {
+        Error::invalid("must be a URL, base64 or a data: URI")
+    }
 }
 
 impl Handle {
@@ -96,8 +94,16 @@ impl Handle {
             }
             Source::Base64 { mimetype, text } => {
                 let sink = self.sink();
-                let file = self.work(move || decoded(&text, sink)).await?;
+                let decode = move || {
+                    let mut decoder = Decoder::new(sink);
+                    decoder.push(text.as_bytes())?;
+                    decoder.finish()
+                };
+                let file = self.work(decode).await?;
                 Ok(Fetched { file, name: None, mimetype, guess: None })
+            }
+            Source::Decoded { mimetype, file } => {
+                Ok(Fetched { file: file?, name: None, mimetype, guess: None })
             }
         }
     }
@@ -128,25 +134,4 @@ fn unreachable(error: net::Error) -> Error {
         net::Error::TooLarge(limit) => Error::TooLarge(limit),
         error => Error::Invalid(format!("could not be fetched: {error}")),
     }
-}
-
-/// Decodes piece by piece, so that the text is the only large thing in memory.
-fn decoded(text: &str, mut sink: super::Sink) -> Result<File, Error> {
-    let engine = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
-    let refused = |_| Error::invalid("is not valid base64");
-    let mut characters = Vec::with_capacity(PIECE.min(text.len()));
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while !rest.is_empty() {
-        let taken = rest.len().min(PIECE - characters.len());
-        characters.extend(rest[..taken].iter().filter(|byte| !byte.is_ascii_whitespace()));
-        rest = &rest[taken..];
-        if characters.len() == PIECE || rest.is_empty() {
-            bytes.clear();
-            engine.decode_vec(&characters, &mut bytes).map_err(refused)?;
-            sink.write_all(&bytes)?;
-            characters.clear();
-        }
-    }
-    Ok(sink.finish()?)
 }

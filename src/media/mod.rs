@@ -20,6 +20,7 @@ use crate::config::media::AudioConverter;
 use crate::net::{self, Client, Proxy};
 
 mod converter;
+mod embedded;
 mod error;
 mod fetch;
 mod file;
@@ -38,6 +39,7 @@ mod video;
 mod voice;
 mod whole;
 
+pub use embedded::Embedding;
 pub use error::Error;
 pub use fetch::{Fetched, Source};
 pub use file::{File, Incoming, Reader, Sink};
@@ -122,6 +124,12 @@ impl Handle {
     #[must_use]
     pub fn incoming_of(&self, limit: u64) -> Incoming {
         Incoming::new(self.sink_of(limit), self.0.main.clone())
+    }
+
+    /// A file that comes as a long text, bounded by the largest file that is allowed.
+    #[must_use]
+    pub fn embedding(&self) -> Embedding {
+        Embedding::new(self.sink())
     }
 
     /// Largest file, in bytes.

@@ -7,7 +7,7 @@ use image::imageops::FilterType;
 use image::{ImageReader, Limits};
 
 use crate::channel::Error;
-use crate::media::{self, File, Source};
+use crate::media::{self, File};
 
 /// Sides of the picture that phones show, in pixels.
 const SIDE: u32 = 640;
@@ -17,17 +17,14 @@ const LONGEST: u32 = 8192;
 const MEMORY: u64 = 96 << 20;
 const QUALITY: u8 = 80;
 
-/// The JPEG of an image in base64, in a data URI, or at an address.
+/// The JPEG of an image.
 ///
 /// # Errors
 /// [`Error::Invalid`] names the field, [`Error::Unavailable`] when too much is under way.
-pub async fn jpeg(files: &media::Handle, field: &'static str, image: &str) -> Result<Vec<u8>, Error> {
-    let drawn = async {
-        let file = files.fetch(Source::parse(image.to_owned())?).await?.file;
-        files.work(move || drawn(&file)).await
-    };
-    drawn.await.map_err(|error| match error {
-        media::Error::Busy => Error::Unavailable(Box::new(error)),
+pub async fn jpeg(files: &media::Handle, field: &'static str, image: &File) -> Result<Vec<u8>, Error> {
+    let image = image.clone();
+    files.work(move || drawn(&image)).await.map_err(|error| match error {
+        media::Error::Busy | media::Error::Unavailable(_) => Error::Unavailable(Box::new(error)),
         media::Error::Failed(reason) => Error::Protocol(reason),
         error => Error::Invalid { field, reason: error.to_string() },
     })

@@ -12,6 +12,7 @@ use super::connection::Connection;
 use super::picture;
 use crate::channel::{About, Error, Profiles};
 use crate::domain::Jid;
+use crate::media::File;
 
 #[async_trait]
 impl Profiles for Connection {
@@ -71,7 +72,7 @@ impl Profiles for Connection {
         self.answer(self.client()?.profile().set_status_text(text)).await
     }
 
-    async fn set_picture(&self, image: &str) -> Result<(), Error> {
+    async fn set_picture(&self, image: &File) -> Result<(), Error> {
         let client = self.client()?;
         let jpeg = picture::jpeg(&self.context.files, "picture", image).await?;
         self.answer(client.profile().set_profile_picture(jpeg)).await.map(drop)

@@ -14,6 +14,7 @@ use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
 use crate::instance::Working;
+use crate::media::Source;
 
 /// Longest name, in characters, as WhatsApp has it.
 const LONGEST_NAME: usize = 25;
@@ -175,12 +176,15 @@ pub async fn set_about(
 #[derive(ToSchema)]
 pub struct UpdatePicture {
     /// A URL, a data URI or base64 of an image; its middle square is used.
-    picture: String,
+    #[schema(value_type = String)]
+    picture: Source,
 }
 
 impl Input for UpdatePicture {
+    const FILES: &'static [&'static str] = &["picture"];
+
     fn read(fields: &Fields<'_>) -> Option<Self> {
-        Some(Self { picture: fields.filled_text("picture")? })
+        Some(Self { picture: fields.source("picture")? })
     }
 }
 
@@ -190,7 +194,9 @@ pub async fn set_picture(
     Valid(body): Valid<UpdatePicture>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
-    working.profiles()?.set_picture(&body.picture).await.map_err(|error| instance.explain(error))?;
+    let fetched = working.files()?.handle().fetch(body.picture).await;
+    let picture = fetched.map_err(|error| Error::of_media(&error, "picture"))?.file;
+    working.profiles()?.set_picture(&picture).await.map_err(|error| instance.explain(error))?;
     Ok(done())
 }
 

@@ -21,7 +21,7 @@ pub struct GlobalKey(());
 pub struct AnyKey(pub Principal);
 
 /// What the node shares with its handlers.
-pub(super) fn state(request: &HttpRequest) -> Result<&State, Error> {
+pub(in crate::http) fn state(request: &HttpRequest) -> Result<&State, Error> {
     request.app_data::<web::Data<State>>().map(|data| &***data).ok_or(Error::Internal)
 }
 

@@ -12,8 +12,8 @@ mod valid;
 
 pub use idempotency::IdempotencyKey;
 pub use instance::LocalInstance;
-pub(super) use key::presented;
 pub use key::{AnyKey, GlobalKey, PeerKey};
+pub(super) use key::{presented, state};
 pub use parameters::Parameters;
 pub use query::Query;
 pub use upload::{FILE, Upload};

@@ -6,19 +6,20 @@ use futures::future::LocalBoxFuture;
 use serde_json::Value;
 
 use super::{Input, Query, Valid};
-use crate::http::{Error, body};
+use crate::http::Error;
+use crate::http::body::{self, Body};
 
 /// The parameters of a request, and its body.
 pub struct Parameters {
     query: Query,
-    body: Value,
+    body: Body,
 }
 
 impl Parameters {
     /// A parameter that is not empty: in the address, else as a text, a number or a flag in the body.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
-        let in_body = || match self.body.get(name)? {
+        let in_body = || match self.body.value.get(name)? {
             Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
             other => Some(other.to_string()),
@@ -33,6 +34,20 @@ impl Parameters {
     pub fn body<T: Input>(&self) -> Result<T, Error> {
         Valid::of(&self.body)
     }
+
+    /// Reads a request; a file may stand in fields of the given names, as [`Input::FILES`] has them.
+    pub fn read(
+        request: &HttpRequest,
+        payload: &mut dev::Payload,
+        files: &'static [&'static str],
+    ) -> LocalBoxFuture<'static, Result<Self, Error>> {
+        let (request, mut payload) = (request.clone(), payload.take());
+        async move {
+            let Ok(query) = Query::extract(&request).await;
+            Ok(Self { query, body: body::read(&request, &mut payload, files).await? })
+        }
+        .boxed_local()
+    }
 }
 
 impl FromRequest for Parameters {
@@ -40,11 +55,6 @@ impl FromRequest for Parameters {
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let (request, mut payload) = (request.clone(), payload.take());
-        async move {
-            let Ok(query) = Query::extract(&request).await;
-            Ok(Self { query, body: body::value(&request, &mut payload).await? })
-        }
-        .boxed_local()
+        Self::read(request, payload, &[])
     }
 }

@@ -7,8 +7,8 @@ use futures::future::LocalBoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::{Map, Value};
 
-use super::key::state;
-use super::{Input, Valid};
+use super::{Input, Valid, state};
+use crate::http::body::PLAIN;
 use crate::http::{Error, State, body};
 use crate::media::{self, Fetched};
 
@@ -16,8 +16,6 @@ use crate::media::{self, Fetched};
 pub const FILE: &str = "file";
 /// Most parts of a form.
 const PARTS: usize = 64;
-/// Largest text of a form, in bytes.
-const TEXT: usize = 1 << 20;
 /// Fields of a form that may be JSON.
 const JSON: [&str; 4] = ["quoted", "mentioned", "options", "statusJidList"];
 
@@ -32,10 +30,10 @@ impl<T: Input> FromRequest for Upload<T> {
         let (request, mut payload) = (request.clone(), payload.take());
         async move {
             if !body::is(&request, b"multipart/form-data") {
-                return Ok(Self(Valid::of(&body::value(&request, &mut payload).await?)?, None));
+                return Ok(Self(Valid::of(&body::read(&request, &mut payload, T::FILES).await?)?, None));
             }
             let (object, file) = form(state(&request)?, &request, payload).await?;
-            Ok(Self(Valid::of(&Value::Object(object))?, file))
+            Ok(Self(Valid::of(&Value::Object(object).into())?, file))
         }
         .boxed_local()
     }
@@ -48,7 +46,7 @@ async fn form(
     payload: dev::Payload,
 ) -> Result<(Map<String, Value>, Option<Fetched>), Error> {
     let mut parts = Multipart::new(request.headers(), payload);
-    let (mut texts, mut file, mut count) = (Vec::new(), None, 0_usize);
+    let (mut texts, mut file, mut count, mut left) = (Vec::new(), None, 0_usize, PLAIN);
     while let Some(part) = parts.next().await {
         let mut part = part.map_err(|error| broken(&error))?;
         count += 1;
@@ -62,12 +60,17 @@ async fn form(
         if name == FILE {
             file = Some(received(state, part).await?);
         } else {
-            texts.push((name, text(&mut part).await?));
+            texts.push((name, text(&mut part, &mut left).await?));
         }
     }
     let mut object = body::object(texts.into_iter());
     for name in JSON {
-        let parsed = object.get(name).and_then(Value::as_str).map(serde_json::from_str::<Value>);
+        let text = object.get(name).and_then(Value::as_str);
+        let text = text.filter(|text| text.trim_start().starts_with(['{', '[']));
+        let parsed = text.map(|text| body::parsed(text.as_bytes()));
+        if parsed == Some(Err(Error::TooLarge)) {
+            return Err(Error::TooLarge);
+        }
         if let Some(Ok(value @ (Value::Object(_) | Value::Array(_)))) = parsed {
             object.insert(name.to_owned(), value);
         }
@@ -90,13 +93,13 @@ async fn received(state: &State, mut part: Field) -> Result<Fetched, Error> {
     Ok(Fetched { file: incoming.finish().await.map_err(refused)?, name, mimetype: None, guess })
 }
 
-async fn text(part: &mut Field) -> Result<String, Error> {
+/// A text of a form, all of which have so many bytes left.
+async fn text(part: &mut Field, left: &mut usize) -> Result<String, Error> {
     let mut bytes = Vec::new();
     while let Some(piece) = part.next().await {
-        bytes.extend_from_slice(&piece.map_err(|error| broken(&error))?);
-        if bytes.len() > TEXT {
-            return Err(Error::TooLarge);
-        }
+        let piece = piece.map_err(|error| broken(&error))?;
+        *left = left.checked_sub(piece.len()).ok_or(Error::TooLarge)?;
+        bytes.extend_from_slice(&piece);
     }
     String::from_utf8(bytes).map_err(|_| Error::Invalid("The form has a text that is not UTF-8".to_owned()))
 }

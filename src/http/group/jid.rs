@@ -58,7 +58,7 @@ impl<T: Input> FromRequest for OfGroup<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
-        let parameters = Parameters::from_request(request, payload);
+        let parameters = Parameters::read(request, payload, T::FILES);
         async move {
             let parameters = parameters.await?;
             Ok(Self { group: group(&parameters)?, body: parameters.body()? })

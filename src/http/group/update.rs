@@ -10,6 +10,7 @@ use crate::domain::Jid;
 use crate::http::extract::{Input, LocalInstance};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
+use crate::media::Source;
 
 /// Another name.
 #[derive(ToSchema)]
@@ -42,12 +43,15 @@ impl Input for UpdateGroupDescription {
 #[derive(ToSchema)]
 pub struct UpdateGroupPicture {
     /// Base64, a data URI, or an http(s) address.
-    image: String,
+    #[schema(value_type = String)]
+    image: Source,
 }
 
 impl Input for UpdateGroupPicture {
+    const FILES: &'static [&'static str] = &["image"];
+
     fn read(fields: &Fields<'_>) -> Option<Self> {
-        Some(Self { image: fields.filled_text("image")? })
+        Some(Self { image: fields.source("image")? })
     }
 }
 
@@ -161,7 +165,9 @@ pub async fn picture(
     OfGroup { group, body }: OfGroup<UpdateGroupPicture>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
-    let set = async move { working.groups()?.set_picture(&group, &body.image).await };
+    let fetched = working.files()?.handle().fetch(body.image).await;
+    let image = fetched.map_err(|error| Error::of_media(&error, "image"))?.file;
+    let set = async move { working.groups()?.set_picture(&group, &image).await };
     state.finish(set).await?.map_err(|error| instance.explain(error))?;
     Ok(HttpResponse::Created().json(json!({"update": "success"})))
 }

@@ -26,6 +26,8 @@ pub struct SendAudio {
 }
 
 impl Input for SendAudio {
+    const FILES: &'static [&'static str] = &["audio"];
+
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let options = Common::read_showing(fields, ChatState::Recording);
         let old = fields.object("audioMessage").filter(|_| !fields.has("audio"));

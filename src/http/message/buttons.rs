@@ -113,6 +113,8 @@ fn check(fields: &Fields<'_>, buttons: &[Button]) {
 }
 
 impl Input for SendButtons {
+    const FILES: &'static [&'static str] = &[PICTURE];
+
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let options = Common::read(fields);
         let old = fields.object("buttonMessage").filter(|_| !fields.has("buttons"));
@@ -126,7 +128,8 @@ impl Input for SendButtons {
         check(given, &buttons);
         // A payment has neither a text nor a picture.
         let pays = matches!(buttons.as_slice(), [Button::Pix { .. }]);
-        let thumbnail_url = optional(PICTURE).filter(|_| !pays).and_then(|_| Place::in_field(given, PICTURE));
+        let is_pictured = !pays && given.value(PICTURE).is_some_and(|value| value != "");
+        let thumbnail_url = if is_pictured { Place::in_field(given, PICTURE) } else { None };
         let title =
             if pays { Some(optional("title").unwrap_or_default()) } else { given.required_text("title") };
         Some(Self {

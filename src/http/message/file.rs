@@ -26,11 +26,7 @@ impl Place {
 
     /// Reads a field that a file is in, which has to be there.
     pub(super) fn in_field(fields: &Fields<'_>, name: &'static str) -> Option<Self> {
-        let parsed = Source::parse(fields.filled_text(name)?);
-        if let Err(error) = &parsed {
-            fields.wrong(name, &error.to_string());
-        }
-        parsed.ok().map(|source| Self::Field(name, source))
+        fields.source(name).map(|source| Self::Field(name, source))
     }
 
     const fn field(&self) -> &'static str {

@@ -35,6 +35,8 @@ pub struct SendMedia {
 }
 
 impl Input for SendMedia {
+    const FILES: &'static [&'static str] = &["media"];
+
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let options = Common::read(fields);
         let old = fields.object("mediaMessage").filter(|_| !fields.has("mediatype"));

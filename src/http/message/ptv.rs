@@ -24,6 +24,8 @@ pub struct SendPtv {
 }
 
 impl Input for SendPtv {
+    const FILES: &'static [&'static str] = &["video"];
+
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let options = Common::read(fields);
         let video = Place::read(fields, fields, "video");

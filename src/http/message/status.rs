@@ -56,6 +56,8 @@ enum Shown {
 }
 
 impl Input for SendStatus {
+    const FILES: &'static [&'static str] = &["content"];
+
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let kind = kind(fields);
         let content = match kind {

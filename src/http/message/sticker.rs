@@ -26,6 +26,8 @@ pub struct SendSticker {
 }
 
 impl Input for SendSticker {
+    const FILES: &'static [&'static str] = &["sticker", "image"];
+
     fn read(fields: &Fields<'_>) -> Option<Self> {
         let options = Common::read(fields);
         let old = fields.object("stickerMessage").filter(|_| !fields.has("sticker"));

@@ -245,8 +245,7 @@ async fn a_server_listens_answers_head_and_stops() {
     let node = Node::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let options =
-        Options { workers: Some(1), body_bytes: 1 << 20, stop_deadline: Duration::from_secs(1), tls: None };
+    let options = Options { workers: Some(1), stop_deadline: Duration::from_secs(1), tls: None };
     let (server, handle) = serve(listener, &options, Arc::clone(&node.state)).unwrap();
     let exchange = async {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();

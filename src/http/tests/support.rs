@@ -270,7 +270,7 @@ impl Node {
         let state = State {
             registry,
             cluster,
-            body_bytes: 1 << 20,
+            body_bytes: 4 << 20,
             database,
             keys: Keys::new(GLOBAL),
             expose_tokens: config.auth.expose_in_fetch_instances,
@@ -301,7 +301,7 @@ impl Node {
     /// Sends one request to a fresh application.
     pub(super) async fn call(&self, request: TestRequest) -> Answer {
         let index = web::Data::new(Index::new(TABLE));
-        let app = init_service(server::app(web::Data::from(Arc::clone(&self.state)), index, 1 << 20)).await;
+        let app = init_service(server::app(web::Data::from(Arc::clone(&self.state)), index)).await;
         let response = call_service(&app, request.to_request()).await;
         let (status, headers) = (response.status().as_u16(), listed(response.headers()));
         let text = String::from_utf8(read_body(response).await.to_vec()).unwrap();

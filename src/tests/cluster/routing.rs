@@ -1,10 +1,35 @@
 //! Any node answers any request.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use waggle::net::Method;
 
-use crate::support::KEY;
+use crate::support::{KEY, Node, eventually};
 use crate::world::{World, owners, sees};
+
+/// Longer than what is kept on the way, in bytes.
+const LONG: usize = 3 << 19;
+
+/// Posts a body without saying how long it is; the answer as it came.
+async fn chunked(node: &Node, path: &str, body: &[u8]) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", node.port())).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\napikey: {KEY}\r\ncontent-type: application/json\r\n\
+         transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for piece in body.chunks(100_000) {
+        stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await.unwrap();
+        stream.write_all(piece).await.unwrap();
+        stream.write_all(b"\r\n").await.unwrap();
+    }
+    stream.write_all(b"0\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_node_answers_for_any_instance() {
@@ -51,15 +76,36 @@ async fn any_node_answers_for_any_instance() {
         }
     }
     // A body that is too large to be kept on the way is passed on as it comes.
-    let long = json!({"number": world.bob, "text": "x".repeat(3 << 20)}).to_string().into_bytes();
+    let long = json!({"number": world.bob, "text": "x".repeat(LONG)}).to_string().into_bytes();
     for node in [&one, &two] {
         let sent =
             node.try_call(Method::POST, "/message/sendText/tenant-0", Some(KEY), Some(long.clone())).await;
         assert_eq!(sent.unwrap().0, 201);
+        let answer = chunked(node, "/message/sendText/tenant-0", &long).await;
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     }
     let heard = world.simulator.handle().received(&world.bob, 0).unwrap().0;
-    let whole = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() == 3 << 20);
-    assert_eq!(heard.iter().filter(|one| whole(&one.text)).count(), 2);
+    let whole = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() == LONG);
+    assert_eq!(heard.iter().filter(|one| whole(&one.text)).count(), 4);
+    // So is a file in base64, and what is larger than a body may be is refused by whoever would answer.
+    let file: Vec<u8> = (0..4_u32 << 20).map(|at| (at >> 8) as u8 ^ at as u8).collect();
+    let media = json!({"number": world.bob, "mediatype": "document", "fileName": "x.bin",
+        "media": BASE64_STANDARD.encode(&file)});
+    let media = media.to_string().into_bytes();
+    let large = json!({"number": world.bob, "text": "x".repeat(3 << 20)}).to_string().into_bytes();
+    for node in [&one, &two] {
+        let answer = chunked(node, "/message/sendMedia/tenant-0", &media).await;
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        let sent = node.try_call(Method::POST, "/message/sendMedia/tenant-0", Some(KEY), Some(media.clone()));
+        let (status, sent) = sent.await.unwrap();
+        assert_eq!(status, 201, "{sent}");
+        let id = sent["key"]["id"].as_str().unwrap();
+        let arrived = async || world.simulator.handle().received_media(&world.bob, id).ok();
+        assert!(eventually("the file arrives", arrived).await == file);
+        let refused =
+            node.try_call(Method::POST, "/message/sendText/tenant-0", Some(KEY), Some(large.clone())).await;
+        assert_eq!(refused.unwrap().0, 413);
+    }
     // A client that claims to be a node is a client.
     let forged =
         one.with_header(Method::GET, "/instance/connectionState/tenant-0", ("x-waggle-hop", "node"), vec![]);

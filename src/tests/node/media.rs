@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use image::codecs::gif::GifEncoder;
@@ -14,7 +14,10 @@ use wa_sim::receiver::Receiver;
 use wa_sim::{Compose, ContactInfo, Received, Simulator};
 use waggle::net::Method;
 
-use crate::support::{Node, contact, eventually, simulator, told};
+use crate::support::{KEY, Node, contact, eventually, simulator, told};
+
+/// How much of memory anything large may take, in kB.
+const GROWTH: u64 = 32 << 10;
 
 /// A picture of one colour.
 pub fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
@@ -500,6 +503,9 @@ async fn a_file_that_is_of_no_use_is_refused_by_the_name_of_its_field() {
         ("sendMedia", image("http://127.0.0.1:9/a.png".to_owned()), 400, "media could not be fetched"),
         ("sendMedia", image(format!("{site}/huge")), 400, "media is larger than 2000000 bytes"),
         ("sendMedia", image(text(&vec![0; 2_000_001])), 400, "media is larger than 2000000 bytes"),
+        ("sendMedia", image("A".repeat(100_001)), 400, "media is not valid base64"),
+        ("sendMedia", image(format!("{}*", "A".repeat(100_000))), 400, "media is not valid base64"),
+        ("sendMedia", image("*".repeat(100_000)), 400, "media must be a URL"),
         ("sendMedia", json!({"mediatype": "picture", "media": "YQ=="}), 400, "mediatype is not one of"),
         ("sendMedia", json!({}), 400, "requires property \\\"mediatype\\\""),
         ("sendWhatsAppAudio", json!({"audio": text(&png)}), 400, "audio is not of the type audio"),
@@ -549,22 +555,55 @@ async fn a_file_of_100_megabytes_passes_through_without_being_held_in_memory() {
     node.pair("acme", &simulator, None).await;
     let alice = contact(&simulator, "Alice");
     let path = "/message/sendMedia/acme";
-    for in_a_form in [false, true] {
+    for form_of_it in ["an address", "a form", "base64", "a data URI"] {
+        // What a client has to write in base64 for all that is made here first: the node is looked at alone.
+        let media = match form_of_it {
+            "an address" => format!("{site}/film.bin"),
+            "base64" => text(&large),
+            "a data URI" => format!("data:application/octet-stream;base64,{}", text(&large)),
+            _ => String::new(),
+        };
         let (before, peak) = node.memory(true);
         assert!(before > 0 && peak > 0);
-        let sent = if in_a_form {
+        let sent = if form_of_it == "a form" {
             let texts = [("number", alice.phone.as_str()), ("mediatype", "document")];
             form(&node, path, &texts, ("film.bin", &large)).await.1
         } else {
-            let media = format!("{site}/film.bin");
-            node.post(path, json!({"number": alice.phone, "mediatype": "document", "media": media})).await
+            let mut body = json!({"number": alice.phone, "media": media, "mediatype": "document"});
+            if form_of_it != "an address" {
+                body["fileName"] = json!("film.bin");
+            }
+            node.post(path, body).await
         };
         let (_, peak) = node.memory(false);
-        assert!(peak < before + (32 << 10), "in a form: {in_a_form}, {before} kB before, {peak} kB at most");
+        assert!(peak < before + GROWTH, "{form_of_it}: {before} kB before, {peak} kB at most");
         assert_eq!(sent["message"]["documentMessage"]["fileLength"], large.len(), "{sent}");
         assert_eq!(sent["message"]["documentMessage"]["fileName"], "film.bin");
         assert!(opened(&simulator, &alice, &sent).await.1 == large);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_many_values_is_refused_at_once_and_takes_no_memory() {
+    let simulator = simulator().await;
+    let node = Node::start(&simulator).await;
+    node.pair("acme", &simulator, None).await;
+    let zeros = format!("{{\"x\":[{}0]}}", "0,".repeat(65 << 20)).into_bytes();
+    let objects = format!("{{\"x\":[{}0]}}", "{\"\":0},".repeat(280_000)).into_bytes();
+    let text = format!("{{\"caption\":\"{}\"}}", "a".repeat(20 << 20)).into_bytes();
+    let (before, _) = node.memory(true);
+    for path in ["/chat/findMessages/acme", "/group/create/acme", "/message/sendMedia/acme"] {
+        for body in [&zeros, &objects, &text] {
+            let began = Instant::now();
+            let answer = node.try_call(Method::POST, path, Some(KEY), Some(body.clone())).await;
+            let (status, told) = answer.unwrap_or_else(|| panic!("{path}: {} bytes, no answer", body.len()));
+            assert_eq!((status, &told["status"]), (413, &json!(413)), "{path}: {told}");
+            assert!(began.elapsed() < Duration::from_secs(10), "{path}: {:?}", began.elapsed());
+        }
+    }
+    let (_, peak) = node.memory(false);
+    assert!(peak < before + GROWTH, "{before} kB before, {peak} kB at most");
+    assert_eq!(node.state("acme").await, "open");
 }
 
 fn direct_path(message: &Value) -> String {

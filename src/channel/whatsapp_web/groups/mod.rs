@@ -33,6 +33,7 @@ use crate::channel::groups::{
     Change, Group, Groups, JoinRequest, Joined, Member, MemberAction, MemberOutcome, NewGroup, Role,
 };
 use crate::domain::Jid;
+use crate::media::File;
 
 impl Context {
     /// What the library answers, and what its refusal means.
@@ -145,7 +146,7 @@ impl Groups for Connection {
         }
     }
 
-    async fn set_picture(&self, group: &Jid, image: &str) -> Result<(), Error> {
+    async fn set_picture(&self, group: &Jid, image: &File) -> Result<(), Error> {
         let (client, wire) = (self.client()?, to_wire(group)?);
         self.group(group).await?;
         let jpeg = super::picture::jpeg(&self.context.files, "image", image).await?;
