@@ -13,7 +13,7 @@ use super::{
 };
 use super::{path, verify_creds, webhook};
 
-/// A method of the table. `GET` stands for `HEAD` too.
+/// A method of the table. `GET` stands for `HEAD` too, unless the route [does](Route::does) something.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verb {
     /// Reads.
@@ -83,6 +83,8 @@ pub struct Route {
     pub file: Option<&'static str>,
     /// What makes a second request for the same do nothing more than the first.
     pub once: Once,
+    /// Whether its `GET` does something too, so that it is no route for a `HEAD`, which only looks.
+    pub does: bool,
     pub(super) handler: fn() -> actix_web::Route,
 }
 
@@ -109,6 +111,11 @@ impl Route {
 
     const fn file(mut self, instead_of: &'static str) -> Self {
         self.file = Some(instead_of);
+        self
+    }
+
+    const fn does(mut self) -> Self {
+        self.does = true;
         self
     }
 
@@ -145,6 +152,7 @@ const fn row(
         needs: &[],
         file: None,
         once: Once::Reading,
+        does: false,
         handler,
     }
 }
@@ -173,7 +181,7 @@ pub static TABLE: &[Route] = &[
     row(("send round video", &[Post], "/message/sendPtv/{instance}", Instance), to!(message::ptv::handle)).with(body::<message::ptv::SendPtv>).beside(body::<message::Common>).file("video").once(Once::Keyed),
     row(("send sticker", &[Post], "/message/sendSticker/{instance}", Instance), to!(message::sticker::handle)).with(body::<message::sticker::SendSticker>).beside(body::<message::Common>).file("sticker").once(Once::Keyed),
     row(("send status", &[Post], "/message/sendStatus/{instance}", Instance), to!(message::status::handle)).with(body::<message::status::SendStatus>).file("content").once(Once::Keyed),
-    row(("connect", &[Get, Post], "/instance/connect/{instance}", Instance), to!(instance::connect::handle)).with(body::<instance::connect::Connect>),
+    row(("connect", &[Get, Post], "/instance/connect/{instance}", Instance), to!(instance::connect::handle)).with(body::<instance::connect::Connect>).does(),
     row(("fetch instances", &[Get], "/instance/fetchInstances", Any), to!(instance::fetch::handle)),
     row(("create instance", &[Post], "/instance/create", Global), to!(instance::create::handle)).with(body::<instance::create::Create>),
     row(("restart", &[Post, Put], "/instance/restart/{instance}", Instance), to!(instance::restart::handle)).ok(),
@@ -225,7 +233,7 @@ pub static TABLE: &[Route] = &[
     row(("find group participants", &[Get], "/group/participants/{instance}", Instance), to!(group::info::participants)).needs(&["groupJid"]),
     row(("find invite code", &[Get], "/group/inviteCode/{instance}", Instance), to!(group::invite::code)).needs(&["groupJid"]),
     row(("find group of invite", &[Get], "/group/inviteInfo/{instance}", Instance), to!(group::invite::info)).needs(&["inviteCode"]),
-    row(("accept invite", &[Get], "/group/acceptInviteCode/{instance}", Instance), to!(group::invite::accept)).needs(&["inviteCode"]).once(Once::Never),
+    row(("accept invite", &[Get], "/group/acceptInviteCode/{instance}", Instance), to!(group::invite::accept)).needs(&["inviteCode"]).once(Once::Never).does(),
     row(("send invite", &[Post], "/group/sendInvite/{instance}", Instance), to!(group::invite::send)).ok().with(body::<group::invite::SendInvite>).beside(body::<group::GroupJid>),
     row(("revoke invite code", &[Post, Put], "/group/revokeInviteCode/{instance}", Instance), to!(group::invite::revoke)).with(body::<group::GroupJid>),
     row(("update participants", &[Post, Put], "/group/updateParticipant/{instance}", Instance), to!(group::members::handle)).with(body::<group::members::UpdateParticipant>).beside(body::<group::GroupJid>),
@@ -297,8 +305,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         let below = route.path.strip_prefix(fixed).unwrap_or_default();
         let mut resource = web::resource(if below.is_empty() { fixed } else { below });
         for same in TABLE.iter().filter(|same| same.path == route.path) {
-            resource = resource
-                .route((same.handler)().guard(guard::fn_guard(|context| allows(same.verbs, context))));
+            resource =
+                resource.route((same.handler)().guard(guard::fn_guard(move |context| allows(same, context))));
         }
         let resource = resource.default_service(web::to(no_route));
         if below.is_empty() {
@@ -310,9 +318,9 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.default_service(web::to(no_route));
 }
 
-fn allows(verbs: &[Verb], context: &GuardContext<'_>) -> bool {
-    verbs.iter().any(|verb| match verb {
-        Get => guard::Get().check(context) || guard::Head().check(context),
+fn allows(route: &Route, context: &GuardContext<'_>) -> bool {
+    route.verbs.iter().any(|verb| match verb {
+        Get => guard::Get().check(context) || (!route.does && guard::Head().check(context)),
         Post => guard::Post().check(context),
         Put => guard::Put().check(context),
         Delete => guard::Delete().check(context),

@@ -240,6 +240,18 @@ async fn a_panic_is_a_500_that_says_nothing() {
 }
 
 #[actix_web::test]
+async fn a_head_only_looks() {
+    let node = Node::start().await;
+    node.create("acme").await;
+    let seen = node.ask("HEAD", "/instance/connectionState/acme", Value::Null).await;
+    assert_eq!((seen.status, seen.header("content-type")), (200, Some("application/json")));
+    for path in ["/instance/connect/acme", "/group/acceptInviteCode/acme?inviteCode=F1EX5QZxO181L3TMVP31gY"] {
+        assert_eq!(node.ask("HEAD", path, Value::Null).await.status, 404, "{path}");
+        assert_ne!(node.ask("GET", path, Value::Null).await.status, 404, "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn a_server_listens_answers_head_and_stops() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let node = Node::start().await;
