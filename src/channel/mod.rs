@@ -3,6 +3,7 @@
 //! [`Channel`]; to add a capability: one trait here and one file per provider that has it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, watch};
@@ -65,6 +66,9 @@ pub enum Error {
     /// WhatsApp answered with an error.
     #[error("WhatsApp refused: {0}")]
     Refused(String),
+    /// WhatsApp was asked too often; it says, or we guess, how long to wait.
+    #[error("WhatsApp was asked too often")]
+    TooMany(Duration),
     /// WhatsApp did not answer in time. Whether it acted is unknown.
     #[error("WhatsApp did not answer in time")]
     Timeout,
@@ -342,10 +346,11 @@ pub struct NumberCheck {
 /// Who is on WhatsApp.
 #[async_trait]
 pub trait Numbers: Send + Sync {
-    /// Checks addresses, in the order of the input.
+    /// Checks addresses, in the order of the input. Only users are on WhatsApp: other addresses are
+    /// answered as absent, without being asked about.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], [`Error::Timeout`].
+    /// [`Error::NotConnected`], [`Error::Timeout`], [`Error::TooMany`].
     async fn check(&self, jids: &[Jid]) -> Result<Vec<NumberCheck>, Error>;
 
     /// Both forms of an address, by phone number and hidden, as far as the provider knows them

@@ -64,8 +64,9 @@ async fn begun(
     let check = check.map_err(|error| instance.explain(error))?.pop();
     let exists = check.as_ref().is_some_and(|check| check.exists);
     let jid = check.filter(|check| check.exists).map_or(jid, |check| check.jid);
-    let business = working.catalogue()?.is_business(&jid).await;
-    let is_business = exists && business.map_err(|error| instance.explain(error))?;
+    let catalogue = working.catalogue()?;
+    let business = if exists { catalogue.is_business(&jid).await } else { Ok(false) };
+    let is_business = business.map_err(|error| instance.explain(error))?;
     let shown = json!({"wuid": jid, "numberExists": exists, "isBusiness": is_business});
     Ok((jid, shown, is_business))
 }

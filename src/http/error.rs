@@ -206,6 +206,7 @@ impl Error {
             channel::Error::NotFound(text) => Self::NotFound(text),
             channel::Error::NotAllowed(text) => Self::NotAllowed(text),
             error @ channel::Error::Refused(_) => Self::Refused(error.to_string()),
+            channel::Error::TooMany(wait) => Self::TooMany(wait),
             channel::Error::Timeout => Self::Timeout,
             channel::Error::Fenced | channel::Error::Unavailable(_) => Self::Unavailable,
             error @ channel::Error::Protocol(_) => Self::internal(&error),

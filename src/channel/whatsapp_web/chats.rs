@@ -1,10 +1,12 @@
 //! What the account's devices agree on about its chats: written as app state, which all of them read.
 
 use async_trait::async_trait;
+use futures::TryFutureExt as _;
 use whatsapp_rust::features::{AppStateError, SyncActionMessageRange, message_key, message_range};
 
 use super::address::to_wire;
 use super::connection::Connection;
+use super::refusal::Untyped;
 use crate::channel::{Anchor, Chats, Error, Mute};
 use crate::domain::Jid;
 
@@ -72,6 +74,7 @@ impl Chats for Connection {
         let count = i32::try_from(count).unwrap_or(i32::MAX);
         let (id, from_me, time) = (&than.key.id, than.key.from_me, than.timestamp.saturating_mul(1000));
         let asking = client.fetch_message_history(&chat, id, from_me, time, count);
+        let asking = asking.map_err(Untyped::from);
         self.answer(self.context.barrier.sending(asking)).await
     }
 

@@ -19,6 +19,7 @@ use super::groups::Known;
 use super::history::Spool;
 use super::intake::Intake;
 use super::record::Records;
+use super::refusal::explained;
 use super::runtime::MainRuntime;
 use super::transport::{Sockets, Trouble};
 use crate::channel::{
@@ -180,15 +181,15 @@ impl Context {
     /// What WhatsApp answers to a request of the library.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], [`Error::Timeout`], and [`Error::Protocol`] for what the library says.
-    pub async fn answer<T, E: std::fmt::Display>(
+    /// What WhatsApp refuses is explained as [`super::refusal`] has it.
+    pub async fn answer<T, E: std::error::Error + 'static>(
         &self,
         client: &Client,
         asking: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
         match self.while_connected(ANSWER, asking).await {
             Some(Ok(answer)) => Ok(answer),
-            Some(Err(error)) if client.is_connected() => Err(Error::Protocol(error.to_string())),
+            Some(Err(error)) if client.is_connected() => Err(explained(&error)),
             None if !self.over.is_cancelled() => Err(Error::Timeout),
             Some(Err(_)) | None => Err(Error::NotConnected),
         }
@@ -241,15 +242,19 @@ impl Connection {
     }
 
     /// What WhatsApp answers to a request of the library.
-    pub(super) async fn answer<T, E: std::fmt::Display>(
+    ///
+    /// # Errors
+    /// What WhatsApp refuses is explained as [`super::refusal`] has it.
+    pub(super) async fn answer<T, E: std::error::Error + 'static>(
         &self,
         asking: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
         self.context.answer(&self.client, asking).await
     }
 
-    /// As [`Connection::answer`], where a failure says that WhatsApp does not do what the caller wants.
-    pub(super) async fn consent<T, E: std::fmt::Display>(
+    /// As [`Connection::answer`], where any other failure says too that WhatsApp does not do what the
+    /// caller wants.
+    pub(super) async fn consent<T, E: std::error::Error + 'static>(
         &self,
         asking: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {

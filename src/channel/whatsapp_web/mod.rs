@@ -31,6 +31,7 @@ mod privacy;
 mod profile;
 mod receipts;
 mod record;
+mod refusal;
 pub mod runtime;
 mod subscriber;
 pub mod transport;

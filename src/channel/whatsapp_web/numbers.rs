@@ -11,7 +11,9 @@ use crate::domain::address::JidKind;
 #[async_trait]
 impl Numbers for Connection {
     async fn check(&self, jids: &[Jid]) -> Result<Vec<NumberCheck>, Error> {
-        let wire = jids.iter().map(to_wire).collect::<Result<Vec<_>, _>>()?;
+        // Only users can be asked about; a list with anything else would be refused as a whole.
+        let users = jids.iter().filter(|jid| matches!(jid.kind(), JidKind::Phone | JidKind::Lid));
+        let wire = users.map(to_wire).collect::<Result<Vec<_>, _>>()?;
         let found = self.answer(self.client()?.contacts().is_on_whatsapp(&wire)).await?;
         let mut checks = Vec::with_capacity(jids.len());
         for asked in jids {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use whatsapp_rust::Client;
+use whatsapp_rust::{Client, PresenceError};
 
 use super::address::to_wire;
 use super::connection::Connection;
@@ -11,19 +11,22 @@ use crate::channel::{ChatState, Error, Presence};
 use crate::domain::Jid;
 
 /// Shows the account as online, or not.
-pub async fn set_online(client: &Arc<Client>, online: bool) -> Result<(), Error> {
-    let sent = if online {
-        client.presence().set_available().await
-    } else {
-        client.presence().set_unavailable().await
-    };
-    sent.map_err(|error| Error::Protocol(error.to_string()))
+pub async fn set_online(client: &Arc<Client>, online: bool) -> Result<(), PresenceError> {
+    if online { client.presence().set_available().await } else { client.presence().set_unavailable().await }
 }
 
 #[async_trait]
 impl Presence for Connection {
     async fn online(&self, online: bool) -> Result<(), Error> {
-        set_online(self.client()?, online).await
+        let client = self.client()?;
+        let showing = async {
+            match set_online(client, online).await {
+                Err(error @ PresenceError::PushNameEmpty) => Ok(Err(error)),
+                other => other.map(Ok),
+            }
+        };
+        // WhatsApp shows who is online by name, which the phone tells a moment after linking.
+        self.answer(showing).await?.map_err(|nameless| Error::Unavailable(Box::new(nameless)))
     }
 
     async fn chat_state(&self, chat: &Jid, state: ChatState) -> Result<(), Error> {

@@ -138,8 +138,8 @@ impl Groups for Connection {
                 Ok(url)
             }
             // Any other refusal says nothing about the picture.
-            Err(Error::Protocol(reason)) => {
-                tracing::debug!(instance = %self.context.seat.name, reason, "a picture could not be looked up");
+            Err(error @ (Error::Protocol(_) | Error::Refused(_))) => {
+                tracing::debug!(instance = %self.context.seat.name, %error, "a picture could not be looked up");
                 Ok(self.context.on_record(group).await?.and_then(|(known, _)| known.picture_url))
             }
             Err(error) => Err(error),

@@ -12,10 +12,12 @@ mod reaction;
 mod status;
 mod text;
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::TryFutureExt as _;
 use serde_json::{Value, json};
 use wacore::proto_helpers::MessageExt as _;
 use wacore_binary::JidExt as _;
@@ -27,6 +29,7 @@ use super::address::to_wire;
 use super::connection::Connection;
 use super::content::Content as Shown;
 use super::json::from_value;
+use super::refusal::{Untyped, explained};
 use crate::channel::{Content, Edit, Error, Messages, Outgoing, Prepared};
 use crate::domain::{Jid, MessageKey};
 
@@ -161,11 +164,17 @@ impl Messages for Connection {
 
     async fn mark_read(&self, keys: &[MessageKey]) -> Result<(), Error> {
         let client = self.client()?;
+        // One receipt tells of many messages of one sender in one chat.
+        let mut receipts: BTreeMap<(&str, Option<&str>), Vec<&str>> = BTreeMap::new();
         for key in keys.iter().filter(|key| !key.from_me) {
-            let chat = to_wire(&parse(&key.remote_jid)?)?;
-            let sender =
-                key.participant.as_deref().map(parse).transpose()?.as_ref().map(to_wire).transpose()?;
-            self.answer(client.mark_as_read(&chat, sender.as_ref(), &[key.id.as_str()])).await?;
+            let of = (key.remote_jid.as_str(), key.participant.as_deref());
+            receipts.entry(of).or_default().push(&key.id);
+        }
+        for ((chat, sender), ids) in receipts {
+            let chat = to_wire(&parse(chat)?)?;
+            let sender = sender.map(parse).transpose()?.as_ref().map(to_wire).transpose()?;
+            let telling = client.mark_as_read(&chat, sender.as_ref(), &ids);
+            self.answer(telling.map_err(Untyped::from)).await?;
         }
         Ok(())
     }
@@ -183,7 +192,11 @@ fn failed(client: &Client, error: &SendError) -> Error {
         SendError::InvalidRequest(reason) => {
             Error::Invalid { field: "key", reason: format!("cannot be sent: {reason}") }
         }
-        other => Error::Protocol(other.to_string()),
+        // The question came before the message, which has not left.
+        other => match explained(other) {
+            Error::Timeout => Error::NotConnected,
+            why => why,
+        },
     }
 }
 
