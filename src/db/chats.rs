@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::sea_query::NullOrdering;
-use sea_orm::{
-    ColumnTrait, Condition, DbBackend, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
-};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
 use super::entity::chat::{Column, Entity, Model};
@@ -63,11 +61,15 @@ pub struct ChatEntry {
     pub group: Option<GroupRow>,
 }
 
-/// Which chats; what is empty is not looked at.
+/// Which chats; what is `None` or empty is not looked at.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ChatFilter {
     /// Any of these chats.
     pub remote_jids: Vec<String>,
+    /// Time of the newest message: unix seconds, inclusive.
+    pub from: Option<i64>,
+    /// Unix seconds, inclusive.
+    pub until: Option<i64>,
 }
 
 impl Chats {
@@ -79,6 +81,12 @@ impl Chats {
         let mut rows = self.newest().limit(take).offset(skip);
         if !filter.remote_jids.is_empty() {
             rows = rows.filter(Column::RemoteJid.is_in(&filter.remote_jids));
+        }
+        if let Some(from) = filter.from {
+            rows = rows.filter(Column::LastMessageAt.gte(from));
+        }
+        if let Some(until) = filter.until {
+            rows = rows.filter(Column::LastMessageAt.lte(until));
         }
         Ok(rows.all(self.scope.pools.read()).await?.into_iter().map(Chat::from).collect())
     }
@@ -108,14 +116,16 @@ impl Chats {
         Ok(chats.into_iter().map(entry).collect())
     }
 
-    /// One chat by its stored address or its other form.
+    /// The chats of some addresses, newest message first; unknown ones are left out.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
-    pub async fn by_jid(&self, remote_jid: &str) -> Result<Option<Chat>, Error> {
-        let either =
-            Condition::any().add(Column::RemoteJid.eq(remote_jid)).add(Column::RemoteJidAlt.eq(remote_jid));
-        Ok(self.newest().filter(either).one(self.scope.pools.read()).await?.map(Chat::from))
+    pub async fn by_jids(&self, remote_jids: &[String]) -> Result<Vec<Chat>, Error> {
+        if remote_jids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.newest().filter(Column::RemoteJid.is_in(remote_jids));
+        Ok(rows.all(self.scope.pools.read()).await?.into_iter().map(Chat::from).collect())
     }
 
     fn newest(&self) -> Select<Entity> {

@@ -1,10 +1,10 @@
 //! Contacts of one instance.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
 use super::entity::contact::{Column, Entity, Model};
-use super::{Error, Scope};
+use super::{Error, Page, Scope};
 
 /// Queries over the contacts of one instance.
 #[derive(Clone)]
@@ -52,6 +52,20 @@ impl Contacts {
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn find(&self, filter: &ContactFilter) -> Result<Vec<Contact>, Error> {
+        let rows = self.matching(filter).all(self.scope.pools.read()).await?;
+        Ok(rows.into_iter().map(Contact::from).collect())
+    }
+
+    /// A page of the matching contacts in the order of their addresses.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn page(&self, filter: &ContactFilter, page: Page) -> Result<Vec<Contact>, Error> {
+        let rows = self.matching(filter).offset(page.skip()).limit(page.size);
+        Ok(rows.all(self.scope.pools.read()).await?.into_iter().map(Contact::from).collect())
+    }
+
+    fn matching(&self, filter: &ContactFilter) -> Select<Entity> {
         let mut rows = self.rows();
         if let Some(id) = filter.id {
             rows = rows.filter(Column::Id.eq(id));
@@ -62,8 +76,7 @@ impl Contacts {
         if let Some(name) = &filter.push_name {
             rows = rows.filter(Column::PushName.eq(name));
         }
-        let rows = rows.order_by_asc(Column::RemoteJid).all(self.scope.pools.read()).await?;
-        Ok(rows.into_iter().map(Contact::from).collect())
+        rows.order_by_asc(Column::RemoteJid)
     }
 
     /// The contacts of some addresses, in no order; unknown ones are left out.

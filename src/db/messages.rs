@@ -62,7 +62,7 @@ pub struct Page {
 }
 
 impl Page {
-    const fn skip(self) -> u64 {
+    pub(super) const fn skip(self) -> u64 {
         self.number.saturating_sub(1).saturating_mul(self.size)
     }
 }
@@ -160,6 +160,17 @@ impl Messages {
         self.all(newest(self.rows().filter(Column::KeyId.eq(key_id)))).await
     }
 
+    /// Every message with any of WhatsApp's ids, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn by_key_ids(&self, key_ids: &[String]) -> Result<Vec<StoredMessage>, Error> {
+        if key_ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.all(newest(self.rows().filter(Column::KeyId.is_in(key_ids)))).await
+    }
+
     /// The message of a row id.
     ///
     /// # Errors
@@ -241,7 +252,7 @@ impl Messages {
         Entity::find().filter(self.scope.owns(Column::InstanceId))
     }
 
-    fn matching(&self, filter: &MessageFilter) -> Select<Entity> {
+    pub(super) fn matching(&self, filter: &MessageFilter) -> Select<Entity> {
         let mut rows = self.rows();
         if let Some(id) = &filter.key_id {
             rows = rows.filter(Column::KeyId.eq(id));
@@ -298,7 +309,7 @@ const fn is_counted(filter: &MessageFilter) -> bool {
     filter.words.is_empty()
 }
 
-fn newest(rows: Select<Entity>) -> Select<Entity> {
+pub(super) fn newest(rows: Select<Entity>) -> Select<Entity> {
     rows.order_by_desc(Column::MessageTimestamp).order_by_desc(Column::Id)
 }
 

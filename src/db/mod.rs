@@ -27,6 +27,7 @@ mod scope;
 mod search;
 mod session_records;
 mod sinks;
+mod updates;
 pub mod writer;
 
 pub use addresses::{Addresses, Pair};
@@ -51,6 +52,7 @@ pub use scope::Scope;
 pub use search::words;
 pub use session_records::{SessionRecord, SessionRecords};
 pub use sinks::Sinks;
+pub use updates::Updates;
 pub use writer::{
     Amendment, ChatState, ContactEvents, EventsFor, MessageHead, Observer, Outcome, Routed, SessionChange,
     Ticket, Unit, Unread, Write, Writer,

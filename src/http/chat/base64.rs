@@ -8,9 +8,10 @@ use futures::StreamExt as _;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::forms;
 use crate::archive::Away;
 use crate::channel::Opened;
-use crate::domain::MessageKey;
+use crate::domain::{MessageKey, StoredMessage};
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
@@ -65,8 +66,8 @@ pub async fn handle(
     let known = match content {
         Some(content) => Some((key, content)),
         None => {
-            let stored = instance.scope().messages().by_key_id(&id).await?.into_iter().next();
-            stored.map(|stored| (stored.key, stored.message))
+            let stored = instance.scope().messages().by_key_id(&id).await?;
+            best(&instance, &key, stored).await?.map(|stored| (stored.key, stored.message))
         }
     };
     let mut opened = match kept(&instance, &state, known.as_ref()).await {
@@ -84,6 +85,26 @@ pub async fn handle(
         opened.mimetype = "audio/mp4".to_owned();
     }
     Ok(answer(&state, &id, opened))
+}
+
+/// Of the messages with an id the one of the chat and the side that the caller names, else the newest.
+async fn best(
+    instance: &LocalInstance,
+    asked: &MessageKey,
+    mut stored: Vec<StoredMessage>,
+) -> Result<Option<StoredMessage>, Error> {
+    if stored.len() > 1 && !asked.remote_jid.is_empty() {
+        let chats = forms(&instance.scope(), &asked.remote_jid).await?;
+        let fits = |message: &StoredMessage| {
+            let alt = message.key.remote_jid_alt.as_ref();
+            let is_there =
+                chats.contains(&message.key.remote_jid) || alt.is_some_and(|alt| chats.contains(alt));
+            (is_there, message.key.from_me == asked.from_me)
+        };
+        // The sort is stable: among equals the newest stays first.
+        stored.sort_by_key(|message| std::cmp::Reverse(fits(message)));
+    }
+    Ok(stored.into_iter().next())
 }
 
 /// The file from our own store, for which no connection is needed.

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::change::carry_out;
 use super::key::Key;
-use crate::domain::message::present::{self, raw};
-use crate::domain::{Event, EventKind, MessageKey};
+use crate::domain::message::present;
+use crate::domain::{Event, EventKind, MessageKey, poll};
 use crate::events::{Journal, MessageHead, Routed, Write};
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
@@ -32,7 +32,7 @@ fn told(journal: &Journal, head: &MessageHead) -> Vec<Routed> {
         "messageTimestamp": head.timestamp,
         "pushName": head.push_name,
         "participant": head.key.participant,
-        "message": raw(head.message.as_deref()),
+        "message": head.message.as_deref().and_then(|message| poll::shown(&head.message_type, message).0),
     });
     let about = (head.key.remote_jid.as_str(), "me", head.key.id.as_str(), "");
     let (kind, now) = (EventKind::MessagesDelete, journal.now());

@@ -7,12 +7,13 @@ use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::find_messages::seconds;
 use super::{forms, forms_of};
 use crate::channel::groups::Group;
 use crate::clock::rfc3339;
 use crate::db::{self, Chat, ChatEntry, ChatFilter, GroupRow, Scope};
 use crate::domain::message::present::{self, raw};
-use crate::domain::{InstanceId, Jid, StoredMessage};
+use crate::domain::{InstanceId, Jid, StoredMessage, poll};
 use crate::http::Error;
 use crate::http::extract::{Input, LocalInstance, Query, Valid};
 use crate::http::fields::Fields;
@@ -25,9 +26,9 @@ const PART: usize = 200;
 /// Which chats, and which part of them.
 #[derive(ToSchema)]
 pub struct FindChats {
-    /// `{remoteJid}`.
+    /// `{remoteJid, messageTimestamp: {gte, lte}}`; the time is that of a chat's newest message.
     #[schema(rename = "where", value_type = Option<Object>)]
-    remote_jid: Option<String>,
+    filter: Filter,
     /// How many, 10000 at most and when absent.
     #[schema(value_type = Option<u64>)]
     take: u64,
@@ -36,12 +37,24 @@ pub struct FindChats {
     skip: u64,
 }
 
+#[derive(Default)]
+struct Filter {
+    remote_jid: Option<String>,
+    from: Option<i64>,
+    until: Option<i64>,
+}
+
 impl Input for FindChats {
     fn read(fields: &Fields<'_>) -> Option<Self> {
-        let given = fields.object("where");
-        let remote_jid = given.and_then(|given| given.text("remoteJid")).filter(|jid| !jid.is_empty());
+        let mut filter = Filter::default();
+        if let Some(given) = fields.object("where") {
+            filter.remote_jid = given.text("remoteJid").filter(|jid| !jid.is_empty());
+            if let Some(time) = given.object("messageTimestamp") {
+                (filter.from, filter.until) = (seconds(&time, "gte"), seconds(&time, "lte"));
+            }
+        }
         let take = fields.integer("take").filter(|take| *take > 0).unwrap_or(MOST).min(MOST);
-        Some(Self { remote_jid, take, skip: fields.integer("skip").unwrap_or_default() })
+        Some(Self { filter, take, skip: fields.integer("skip").unwrap_or_default() })
     }
 }
 
@@ -52,7 +65,7 @@ fn last(message: &StoredMessage, instance: InstanceId) -> Value {
         "pushName": message.push_name,
         "participant": message.key.participant,
         "messageType": message.message_type,
-        "message": raw(Some(&message.message)),
+        "message": poll::shown(&message.message_type, &message.message).0,
         "contextInfo": raw(message.context_info.as_deref()),
         "source": message.source,
         "messageTimestamp": message.timestamp,
@@ -118,7 +131,8 @@ async fn shown(scope: &Scope, chats: Vec<Chat>, instance: InstanceId) -> Result<
 /// found out first, and their last messages as they are wanted.
 pub async fn list(instance: LocalInstance, Valid(body): Valid<FindChats>) -> Result<HttpResponse, Error> {
     let (scope, id) = (instance.scope(), instance.id());
-    let filter = ChatFilter { remote_jids: forms_of(&scope, body.remote_jid.as_deref()).await? };
+    let Filter { remote_jid, from, until } = body.filter;
+    let filter = ChatFilter { remote_jids: forms_of(&scope, remote_jid.as_deref()).await?, from, until };
     let mut chats = scope.chats().find(&filter, body.take, body.skip).await?;
     let rest = chats.split_off(chats.len().min(PART));
     let first = shown(&scope, chats, id).await?;
@@ -150,14 +164,12 @@ pub async fn one(instance: LocalInstance, query: Query) -> Result<HttpResponse, 
     let asked = asked.map_err(|error| Error::Invalid(format!("remoteJid {error}")))?;
     let scope = instance.scope();
     let asked = forms(&scope, asked.as_str()).await?;
-    for form in &asked {
-        if let Some(chat) = scope.chats().by_jid(form).await? {
-            let labels = scope.labels().of_chat(&asked).await?;
-            let group = scope.groups().find(&chat.remote_jid).await?;
-            let subject = subject(group.as_ref());
-            let name = subject.as_ref().or(chat.name.as_ref());
-            return Ok(HttpResponse::Ok().json(row(&chat, name, &labels, instance.id())));
-        }
-    }
-    Ok(HttpResponse::Ok().json(Value::Null))
+    let Some(chat) = scope.chats().by_jids(&asked).await?.into_iter().next() else {
+        return Ok(HttpResponse::Ok().json(Value::Null));
+    };
+    let labels = scope.labels().of_chat(&asked).await?;
+    let group = scope.groups().find(&chat.remote_jid).await?;
+    let subject = subject(group.as_ref());
+    let name = subject.as_ref().or(chat.name.as_ref());
+    Ok(HttpResponse::Ok().json(row(&chat, name, &labels, instance.id())))
 }

@@ -40,7 +40,7 @@ pub(super) struct Filter {
 }
 
 /// Unix seconds out of what clients write: seconds, milliseconds, a time or a date.
-fn seconds(fields: &Fields<'_>, name: &str) -> Option<i64> {
+pub(super) fn seconds(fields: &Fields<'_>, name: &str) -> Option<i64> {
     let text = fields.text(name)?;
     let text = text.trim();
     let read = match text.parse::<i64>() {

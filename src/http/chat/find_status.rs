@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{forms_of, paging};
-use crate::db::{MessageFilter, Page};
-use crate::domain::{InstanceId, StoredMessage};
+use crate::db::{MessageFilter, Page, Updates};
+use crate::domain::InstanceId;
 use crate::http::Error;
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
@@ -17,7 +17,7 @@ const STATUSES: [&str; 6] = ["ERROR", "PENDING", "SERVER_ACK", "DELIVERY_ACK", "
 /// Of which messages.
 #[derive(ToSchema)]
 pub struct FindStatus {
-    /// `{id, remoteJid, fromMe, participant, status}`.
+    /// `{id, remoteJid, fromMe, participant, status}`; with `status`, of messages that came to it.
     #[schema(rename = "where", value_type = Option<Object>)]
     filter: Filter,
     /// Counted from 1; `offset` or `limit` is the size of a page, 50 when absent and 1000 at most.
@@ -53,7 +53,7 @@ impl Input for FindStatus {
     }
 }
 
-fn shown(message: &StoredMessage, (at, status): (usize, &String), instance: InstanceId) -> Value {
+fn shown(message: &Updates, (at, status): (usize, &String), instance: InstanceId) -> Value {
     json!({
         "id": format!("{}-{at}", message.id),
         "keyId": message.key.id,
@@ -75,11 +75,12 @@ pub async fn handle(instance: LocalInstance, Valid(body): Valid<FindStatus>) -> 
         participants: forms_of(&scope, body.filter.participant.as_deref()).await?,
         ..body.filter.rest
     };
-    let messages = scope.messages().page(&filter, body.page).await?;
-    let wanted = |status: &String| body.filter.status.as_ref().is_none_or(|wanted| wanted == status);
+    let status = body.filter.status.as_deref();
+    let messages = scope.messages().updates(&filter, status, body.page).await?;
+    let wanted = |one: &String| status.is_none_or(|wanted| wanted == one);
     let mut rows: Vec<Value> = Vec::new();
     for message in &messages {
-        let updates = message.updates.iter().enumerate().filter(|(_, status)| wanted(status));
+        let updates = message.statuses.iter().enumerate().filter(|(_, one)| wanted(one));
         rows.extend(updates.map(|update| shown(message, update, instance.id())));
     }
     Ok(HttpResponse::Ok().json(rows))

@@ -55,17 +55,36 @@ impl Key {
 
     /// The whole identity: who sent a message in a group is looked up where the caller leaves it out.
     pub(in crate::http) async fn whole(&self, instance: &LocalInstance) -> Result<MessageKey, Error> {
-        let mut key = MessageKey {
+        let stored = instance.scope().messages().by_key_ids(&self.unsigned()).await?;
+        Ok(self.completed(&stored))
+    }
+
+    /// As [`Key::whole`] of each, with one look at the record.
+    pub(super) async fn all_whole(keys: &[Self], instance: &LocalInstance) -> Result<Vec<MessageKey>, Error> {
+        let unsigned: Vec<String> = keys.iter().flat_map(Self::unsigned).collect();
+        let stored = instance.scope().messages().by_key_ids(&unsigned).await?;
+        Ok(keys.iter().map(|key| key.completed(&stored)).collect())
+    }
+
+    /// The id, when its sender is missing.
+    fn unsigned(&self) -> Vec<String> {
+        let lacks = self.participant.is_none() && !self.from_me && self.remote_jid.kind() == JidKind::Group;
+        lacks.then(|| self.id.clone()).into_iter().collect()
+    }
+
+    fn completed(&self, stored: &[StoredMessage]) -> MessageKey {
+        // A group has one form only.
+        let is_it = |message: &&StoredMessage| {
+            let key = &message.key;
+            key.id == self.id && key.remote_jid == self.remote_jid.as_str() && key.from_me == self.from_me
+        };
+        let signed = || stored.iter().find(is_it).and_then(|message| message.key.participant.clone());
+        MessageKey {
             id: self.id.clone(),
             remote_jid: self.remote_jid.to_string(),
             from_me: self.from_me,
-            participant: self.participant.clone(),
+            participant: self.participant.clone().or_else(signed),
             remote_jid_alt: None,
-        };
-        let lacks = key.participant.is_none() && !key.from_me && self.remote_jid.kind() == JidKind::Group;
-        if lacks && let Some(stored) = self.stored(instance).await? {
-            key.participant = stored.key.participant;
         }
-        Ok(key)
     }
 }

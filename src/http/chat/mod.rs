@@ -41,7 +41,11 @@ use crate::instance::Working;
 /// Every known form of an address: the phone number and the hidden identity of one user are one.
 pub(super) async fn forms(scope: &Scope, text: &str) -> Result<Vec<String>, Error> {
     let jid = Jid::parse(text).map_or_else(|_| text.to_owned(), |jid| jid.to_string());
-    let mut forms = vec![jid];
+    all_forms(scope, vec![jid]).await
+}
+
+/// Every known form of some addresses, each once.
+async fn all_forms(scope: &Scope, mut forms: Vec<String>) -> Result<Vec<String>, Error> {
     for pair in scope.addresses().pairs_of(&forms).await? {
         for form in [pair.pn, pair.lid] {
             if !forms.contains(&form) {
@@ -71,6 +75,30 @@ async fn check(
     };
     let checks = state.known.check(instance.id(), numbers, std::slice::from_ref(jid)).await;
     Ok(checks.map_err(|error| instance.explain(error))?.into_iter().next())
+}
+
+/// Users, where numbers of countries that write them in two ways are in the form that exists. What
+/// exists in neither stays as it is: WhatsApp has an answer for it.
+pub(super) async fn resolved(
+    (instance, state): (&LocalInstance, &State),
+    working: &Working,
+    users: Vec<Jid>,
+) -> Result<Vec<Jid>, Error> {
+    let unclear: Vec<Jid> = users.iter().filter(|jid| jid.other_number().is_some()).cloned().collect();
+    let mut checks = Vec::new();
+    if !unclear.is_empty() {
+        let checked = state.known.check(instance.id(), working.numbers()?, &unclear).await;
+        checks = checked.map_err(|error| instance.explain(error))?;
+    }
+    let mut resolved: Vec<Jid> = Vec::with_capacity(users.len());
+    for user in users {
+        let known = checks.iter().find(|check| check.asked == user && check.exists);
+        let user = known.map_or(user, |check| check.jid.clone());
+        if !resolved.contains(&user) {
+            resolved.push(user);
+        }
+    }
+    Ok(resolved)
 }
 
 /// The form of an address that exists.

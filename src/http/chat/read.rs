@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::all_forms;
 use super::key::Key;
 use crate::domain::MessageKey;
 use crate::events::{Unread, Write};
@@ -35,13 +36,14 @@ impl Input for MarkRead {
 
 /// Nothing of these chats is unread any more. Chats that we do not know stay unknown.
 async fn reset(instance: &LocalInstance, keys: &[MessageKey]) -> Result<(), Error> {
-    let mut chats: Vec<&str> = keys.iter().map(|key| key.remote_jid.as_str()).collect();
+    let mut chats: Vec<String> = keys.iter().map(|key| key.remote_jid.clone()).collect();
     chats.sort_unstable();
     chats.dedup();
-    let mut writes = Vec::new();
-    for chat in chats {
-        let known = instance.scope().chats().by_jid(chat).await?;
-        writes.extend(known.filter(|chat| chat.unread_count != 0).map(|chat| Write::Chat {
+    let scope = instance.scope();
+    let known = scope.chats().by_jids(&all_forms(&scope, chats).await?).await?;
+    let unread = known.into_iter().filter(|chat| chat.unread_count != 0);
+    let writes: Vec<Write> = unread
+        .map(|chat| Write::Chat {
             remote_jid: chat.remote_jid,
             remote_jid_alt: None,
             name: None,
@@ -49,8 +51,8 @@ async fn reset(instance: &LocalInstance, keys: &[MessageKey]) -> Result<(), Erro
             last: None,
             on_new: Vec::new(),
             on_change: Vec::new(),
-        }));
-    }
+        })
+        .collect();
     if !writes.is_empty() {
         instance.journal().commit(writes).await.map_err(|error| instance.explain(error))?;
     }
@@ -60,10 +62,8 @@ async fn reset(instance: &LocalInstance, keys: &[MessageKey]) -> Result<(), Erro
 /// Tells the senders that their messages were read.
 pub async fn handle(instance: LocalInstance, Valid(body): Valid<MarkRead>) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
-    let mut keys = Vec::with_capacity(body.read_messages.len());
-    for key in body.read_messages.iter().filter(|key| !key.from_me) {
-        keys.push(key.whole(&instance).await?);
-    }
+    let mut keys = Key::all_whole(&body.read_messages, &instance).await?;
+    keys.retain(|key| !key.from_me);
     working.messages().mark_read(&keys).await.map_err(|error| instance.explain(error))?;
     reset(&instance, &keys).await?;
     Ok(HttpResponse::Created().json(json!({"message": "Read messages", "read": "success"})))

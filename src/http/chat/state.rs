@@ -16,6 +16,9 @@ use crate::http::fields::Fields;
 use crate::http::message::address;
 use crate::http::{Error, State};
 
+/// The names of the field that names a chat.
+const CHAT: [&str; 3] = ["chat", "number", "remoteJid"];
+
 /// A chat, named by itself or by its newest message.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -42,8 +45,8 @@ impl Which {
             None => None,
         };
         let chat = match &last_message {
-            Some(key) if !fields.has("chat") => Some(key.remote_jid.clone()),
-            _ => address(fields, fields.either(&["chat", "number", "remoteJid"])),
+            Some(key) if !CHAT.iter().any(|name| fields.has(name)) => Some(key.remote_jid.clone()),
+            _ => address(fields, fields.either(&CHAT)),
         };
         Some(Self { chat: chat?, last_message })
     }
@@ -69,14 +72,9 @@ async fn change(
     tell: impl Future<Output = Result<(), channel::Error>> + Send + 'static,
     (change, mut shown): (ChatState, Value),
 ) -> Result<(), Error> {
-    let known = {
-        let mut known = None;
-        for form in forms(&instance.scope(), chat.as_str()).await? {
-            known = known.or(instance.scope().chats().by_jid(&form).await?);
-        }
-        known
-    };
-    let remote_jid = known.map_or_else(|| chat.to_string(), |chat| chat.remote_jid);
+    let scope = instance.scope();
+    let known = scope.chats().by_jids(&forms(&scope, chat.as_str()).await?).await?;
+    let remote_jid = known.into_iter().next().map_or_else(|| chat.to_string(), |chat| chat.remote_jid);
     shown["remoteJid"] = json!(remote_jid);
     shown["instanceId"] = json!(instance.id());
     let (journal, data) = (instance.journal(), json!([shown]));
@@ -132,7 +130,7 @@ pub struct MarkUnread {
 
 impl Input for MarkUnread {
     fn read(fields: &Fields<'_>) -> Option<Self> {
-        if !fields.has("lastMessage") && !fields.has("chat") {
+        if !fields.has("lastMessage") && !CHAT.iter().any(|name| fields.has(name)) {
             fields.missing("lastMessage");
             return None;
         }

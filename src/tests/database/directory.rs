@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use waggle::db::{ChatFilter, ChatState, ContactFilter, GroupRow, Pair, Routed, Spooled, Unread, Write};
+use waggle::db::{ChatFilter, ChatState, ContactFilter, GroupRow, Page, Pair, Routed, Spooled, Unread, Write};
 use waggle::domain::{EventKind, SinkKind};
 
 use super::instances::sink;
@@ -51,9 +51,9 @@ pub async fn chats_and_contacts_tell_what_changed(world: &World) {
     let renamed = scope.contacts().find(&ContactFilter { id: Some(stored.id), ..Default::default() }).await;
     let renamed = renamed.unwrap().remove(0);
     assert_eq!((renamed.id, renamed.is_saved, renamed.saved_name), (stored.id, false, None));
-    assert_eq!(scope.chats().by_jid(a).await.unwrap().unwrap().unread_count, 4);
+    assert_eq!(scope.chats().by_jids(&[a.to_owned()]).await.unwrap()[0].unread_count, 4);
     world.write(id, vec![chat(a, Unread::Reset, None)]).await;
-    assert_eq!(scope.chats().by_jid(a).await.unwrap().unwrap().unread_count, 0);
+    assert_eq!(scope.chats().by_jids(&[a.to_owned()]).await.unwrap()[0].unread_count, 0);
     let kinds: Vec<_> = world.outbox_of(id).await.iter().map(|row| row.event.kind).collect();
     let chats = [ChatsUpsert, ChatsUpdate, ContactsUpsert, ContactsUpdate, ContactsUpdate];
     assert_eq!(kinds, [&chats[..], &[ChatsUpdate, ChatsUpdate]].concat());
@@ -77,8 +77,17 @@ pub async fn chats_come_newest_first(world: &World) {
     assert!(all[4].last_message.is_none() && all[4].contact.is_some());
     let some = chats.find(&ChatFilter::default(), 2, 1).await.unwrap();
     assert_eq!(some, all[1..3]);
-    let filter = ChatFilter { remote_jids: vec!["2@s.whatsapp.net".to_owned()] };
+    let filter = ChatFilter { remote_jids: vec!["2@s.whatsapp.net".to_owned()], ..ChatFilter::default() };
     assert_eq!(chats.find(&filter, 10, 0).await.unwrap(), all[2..3]);
+    let filter = ChatFilter { from: Some(2), until: Some(3), ..ChatFilter::default() };
+    assert_eq!(chats.find(&filter, 10, 0).await.unwrap(), all[1..3], "by the time of the newest message");
+    let contacts = world.db.instance(id).contacts();
+    let page = |number| Page { number, size: 2 };
+    for (number, wanted) in [(1, vec!["0", "1"]), (2, vec!["2", "3"]), (3, vec!["4"]), (4, vec![])] {
+        let found = contacts.page(&ContactFilter::default(), page(number)).await.unwrap();
+        let jids: Vec<_> = found.iter().map(|contact| &contact.remote_jid[..1]).collect();
+        assert_eq!(jids, wanted, "page {number} of the contacts");
+    }
 }
 
 pub async fn addresses_go_both_ways(world: &World) {

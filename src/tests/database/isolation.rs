@@ -68,13 +68,16 @@ pub async fn nothing_crosses_tenants(world: &World) {
     let messages = of_b.messages();
     assert_eq!(messages.find(&MessageFilter::default(), page).await.unwrap(), (vec![], 0));
     assert_eq!(messages.by_key_id("K").await.unwrap(), []);
+    assert_eq!(messages.by_key_ids(&["K".to_owned()]).await.unwrap(), []);
+    assert_eq!(messages.updates(&MessageFilter::default(), None, page).await.unwrap(), []);
     assert_eq!(messages.by_id(row.id).await.unwrap(), None);
     assert_eq!(messages.by_idempotency_key("same").await.unwrap(), None);
     assert_eq!(messages.last_of_chat(&[CHAT.to_owned()]).await.unwrap(), None);
     assert_eq!(messages.pending_older_than(i64::MAX, 10).await.unwrap(), []);
     assert_eq!(of_b.chats().find(&ChatFilter::default(), 10, 0).await.unwrap(), []);
-    assert_eq!(of_b.chats().by_jid(CHAT).await.unwrap(), None);
+    assert_eq!(of_b.chats().by_jids(&[CHAT.to_owned()]).await.unwrap(), []);
     assert_eq!(of_b.contacts().find(&ContactFilter::default()).await.unwrap(), []);
+    assert_eq!(of_b.contacts().page(&ContactFilter::default(), page).await.unwrap(), []);
     assert_eq!(of_b.contacts().by_jids(&[CHAT.to_owned()]).await.unwrap(), []);
     assert_eq!(of_b.sinks().get(SinkKind::Webhook).await.unwrap(), None);
     assert_eq!(of_b.sinks().all().await.unwrap(), []);

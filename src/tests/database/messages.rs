@@ -42,6 +42,23 @@ pub async fn a_status_never_goes_back(world: &World) {
     let stored = world.db.instance(id).messages().by_key_id("K").await.unwrap().remove(0);
     assert_eq!((stored.status, stored.updates), (MessageStatus::Read, texts(&["SERVER_ACK", "READ"])));
     assert_eq!(world.outbox_of(id).await.len(), 3);
+    // A page holds those that came to a status, however many newer ones did not.
+    let newer = vec![store(message("L", CHAT, 2)), store(message("M", CHAT, 3))];
+    world.write(id, newer).await;
+    world.write(id, vec![status("L", MessageStatus::ServerAck)]).await;
+    let messages = world.db.instance(id).messages();
+    let page = Page { number: 1, size: 1 };
+    for (status, found) in [(None, "L"), (Some("SERVER_ACK"), "L"), (Some("READ"), "K"), (Some("PLAYED"), "")]
+    {
+        let rows = messages.updates(&MessageFilter::default(), status, page).await.unwrap();
+        let id = rows.first().map(|row| row.key.id.as_str()).unwrap_or_default();
+        assert_eq!(id, found, "{status:?}: {rows:?}");
+    }
+    let second =
+        messages.updates(&MessageFilter::default(), None, Page { number: 2, size: 1 }).await.unwrap();
+    assert_eq!(second[0].statuses, texts(&["SERVER_ACK", "READ"]));
+    let some = messages.by_key_ids(&texts(&["K", "M", "absent"])).await.unwrap();
+    assert_eq!(some.iter().map(|m| m.key.id.as_str()).collect::<Vec<_>>(), ["M", "K"]);
 }
 
 pub async fn an_answer_to_a_send_needs_no_look(world: &World) {

@@ -74,6 +74,14 @@ async fn a_chat_is_archived_muted_pinned_and_marked_for_every_device() {
     let marked = recorded(&simulator, &phone, &["markChatAsRead", &alice.jid]).unwrap();
     assert_eq!(marked["mark_chat_as_read_action"]["read"], false, "{marked}");
 
+    for field in ["number", "remoteJid"] {
+        assert_eq!(
+            node.post("/chat/markChatUnread/acme", json!({(field): alice.phone})).await,
+            unread,
+            "{field}"
+        );
+    }
+
     let until = 4_102_444_800_000_i64;
     let muted =
         node.post("/chat/muteChat/acme", json!({"chat": alice.jid, "mute": true, "until": until})).await;

@@ -75,6 +75,9 @@ async fn votes_are_counted_also_after_a_restart() {
     assert_eq!(shown["pollCreationMessageV3"], poll, "{shown}");
     assert!(shown.get("pollVotes").is_none(), "{shown}");
 
+    let chats = node.post("/chat/findChats/acme", json!({"where": {"remoteJid": alice.jid}})).await;
+    assert_eq!(chats[0]["lastMessage"]["message"], *shown, "{chats}");
+
     let quoting = json!({"number": alice.phone, "text": "so?", "quoted": {"key": {"id": id}}});
     let quoting = node.post("/message/sendText/acme", quoting).await;
     assert!(quoting["contextInfo"]["quotedMessage"]["pollCreationMessageV3"].is_object(), "{quoting}");
@@ -87,6 +90,11 @@ async fn votes_are_counted_also_after_a_restart() {
         sent["key"]["id"].clone()
     };
     assert_eq!(sent_once().await, sent_once().await);
+
+    let key = json!({"id": id, "remoteJid": alice.jid, "fromMe": true});
+    node.call(Method::DELETE, "/chat/deleteMessageForEveryone/acme", key).await;
+    let deleted = told(&receiver, "messages.delete", |body| body["data"]["key"]["id"] == id).await;
+    assert_eq!(deleted["data"]["message"], *shown, "who voted for what is not told: {deleted}");
 
     for (field, value, named) in [
         ("values", json!(["a"]), "values must have 2 to 12 items"),
