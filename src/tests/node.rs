@@ -81,6 +81,8 @@ mod previews;
 mod profile;
 #[path = "node/proxies.rs"]
 mod proxies;
+#[path = "node/questions.rs"]
+mod questions;
 #[path = "node/rabbitmq.rs"]
 mod rabbitmq;
 #[path = "node/ratchet.rs"]

@@ -1,20 +1,24 @@
 //! `POST /chat/whatsappNumbers/{instance}`: who is on WhatsApp.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use actix_web::{HttpResponse, web};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::channel::NumberCheck;
+use crate::channel::{Error as Failure, NumberCheck};
 use crate::domain::Jid;
 use crate::domain::address::JidKind;
 use crate::http::extract::{Input, LocalInstance, Valid};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
+use crate::instance::Working;
 
 /// Most numbers of one request.
 const MOST: usize = 500;
+/// Groups that are looked up at the same time.
+const AT_ONCE: usize = 8;
 
 /// Numbers to look up.
 #[derive(ToSchema)]
@@ -37,11 +41,14 @@ impl Input for Numbers {
     }
 }
 
-/// The answer about one input: only phone numbers are looked up, other addresses are what they are.
+/// The answer about one input: phone numbers and groups are looked up, other addresses are what they are.
 fn shown(written: &str, jid: Option<&Jid>, check: Option<&NumberCheck>, names: &Names) -> Value {
     let Some(jid) = jid else { return json!({"jid": written, "exists": false, "number": written}) };
     let shown_jid = check.map_or(jid, |check| &check.jid);
-    let exists = check.is_none_or(|check| check.exists);
+    let exists = match jid.kind() {
+        JidKind::Group => names.contains_key(jid.as_str()),
+        _ => check.is_none_or(|check| check.exists),
+    };
     let mut shown = json!({"jid": shown_jid, "exists": exists, "number": written});
     let name = names.get(shown_jid.as_str()).or(check.and_then(|check| check.name.as_ref()));
     if let Some(name) = name.filter(|_| exists) {
@@ -49,11 +56,14 @@ fn shown(written: &str, jid: Option<&Jid>, check: Option<&NumberCheck>, names: &
     }
     if let Some(lid) = check.and_then(|check| check.lid.as_ref()) {
         shown["lid"] = json!(lid);
+    } else if jid.kind() == JidKind::Lid {
+        // As the contract has it: the input is one.
+        shown["lid"] = json!("lid");
     }
     shown
 }
 
-/// The names of contacts by their addresses.
+/// The names of contacts and of groups that exist, by their addresses.
 type Names = HashMap<String, String>;
 
 async fn names(instance: &LocalInstance, jids: impl Iterator<Item = &Jid>) -> Result<Names, Error> {
@@ -64,6 +74,26 @@ async fn names(instance: &LocalInstance, jids: impl Iterator<Item = &Jid>) -> Re
         Some((contact.remote_jid, name))
     });
     Ok(named.collect())
+}
+
+/// The names of the groups among some addresses that the account can see.
+async fn groups(
+    instance: &LocalInstance,
+    working: &Working,
+    jids: impl Iterator<Item = &Jid>,
+) -> Result<Names, Error> {
+    let Ok(groups) = working.groups() else { return Ok(Names::new()) };
+    let asked: HashSet<&Jid> = jids.filter(|jid| jid.kind() == JidKind::Group).collect();
+    let looks = asked.into_iter().map(|jid| async move {
+        match groups.find(jid).await {
+            Ok(group) => Ok(Some((jid.to_string(), group.subject))),
+            Err(Failure::NotFound(_) | Failure::NotAllowed(_) | Failure::Invalid { .. }) => Ok(None),
+            Err(error) => Err(instance.explain(error)),
+        }
+    });
+    let found: Vec<Option<(String, String)>> =
+        stream::iter(looks).buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Looks numbers up.
@@ -79,8 +109,9 @@ pub async fn handle(
     let checks = state.known.check(instance.id(), working.numbers()?, &phones).await;
     let checks = checks.map_err(|error| instance.explain(error))?;
     let found = checks.iter().map(|check| &check.jid);
-    let others = parsed.iter().flatten().filter(|jid| !is_phone(jid));
-    let names = names(&instance, found.chain(others)).await?;
+    let others = parsed.iter().flatten().filter(|jid| !matches!(jid.kind(), JidKind::Phone | JidKind::Group));
+    let mut names = names(&instance, found.chain(others)).await?;
+    names.extend(groups(&instance, &working, parsed.iter().flatten()).await?);
     let mut checks = checks.iter();
     let answers = body.numbers.iter().zip(&parsed).map(|(written, jid)| {
         let check = jid.as_ref().filter(is_phone).and_then(|_| checks.next());

@@ -50,23 +50,23 @@ impl Input for SendPresence {
 /// Shows a chat what we are doing, for some time.
 pub async fn handle(
     instance: LocalInstance,
+    state: web::Data<State>,
     Valid(body): Valid<SendPresence>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
+    let chat = found(&instance, &state, &working, &body.number).await?;
     let presence = working.presence()?;
     let delay = Duration::from_millis(body.delay);
     // Who shows itself wants to see the other side too, as the contract has it.
-    if matches!(body.number.kind(), JidKind::Phone | JidKind::Lid)
-        && presence.subscribe(&body.number).await.is_err()
-    {
+    if matches!(chat.kind(), JidKind::Phone | JidKind::Lid) && presence.subscribe(&chat).await.is_err() {
         tracing::debug!("the presence could not be subscribed to");
     }
     let told = match body.presence.as_str() {
         "available" => presence.online(true).await,
         "unavailable" => presence.online(false).await,
-        "paused" => presence.chat_state(&body.number, ChatState::Paused).await,
-        "recording" => show(&working, &body.number, ChatState::Recording, delay).await,
-        _ => show(&working, &body.number, ChatState::Composing, delay).await,
+        "paused" => presence.chat_state(&chat, ChatState::Paused).await,
+        "recording" => show(&working, &chat, ChatState::Recording, delay).await,
+        _ => show(&working, &chat, ChatState::Composing, delay).await,
     };
     told.map_err(|error| instance.explain(error))?;
     Ok(HttpResponse::Created().json(json!({"presence": body.presence})))

@@ -24,7 +24,7 @@ pub struct CreateGroup {
     /// Who is in it, as phone numbers, JIDs or LIDs.
     #[schema(value_type = Vec<String>)]
     participants: Vec<Jid>,
-    /// Whether all of them are made admins.
+    /// Whether all of them are made admins; who is shows in the answer.
     #[schema(value_type = Option<bool>)]
     promote_participants: bool,
 }
@@ -70,6 +70,14 @@ async fn create(channel: &dyn Channel, new: NewGroup, promote: bool) -> Result<G
     if !promote || plain.is_empty() {
         return Ok(group);
     }
-    groups.change_members(&group.id, MemberAction::Promote, &plain).await?;
-    groups.find(&group.id).await
+    // The group is there whatever becomes of this: an error would make callers create it again.
+    let promoted = groups.change_members(&group.id, MemberAction::Promote, &plain).await;
+    let found = match promoted {
+        Ok(_) => groups.find(&group.id).await,
+        Err(error) => Err(error),
+    };
+    Ok(found.unwrap_or_else(|error| {
+        tracing::warn!(group = %group.id, %error, "not all members of a new group are known to be its admins");
+        group
+    }))
 }

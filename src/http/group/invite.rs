@@ -11,7 +11,7 @@ use crate::domain::address::JidKind;
 use crate::http::extract::{Input, LocalInstance};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
-use crate::instance::{Handle, Send};
+use crate::instance::{Handle, Send, Working};
 
 fn link(code: &str) -> String {
     format!("https://chat.whatsapp.com/{code}")
@@ -80,7 +80,8 @@ impl Input for SendInvite {
     }
 }
 
-/// Sends the link of a group to some contacts, as a text.
+/// Sends the link of a group to some contacts, as a text. `failed` says who did not get it, when others
+/// did.
 pub async fn send(
     instance: LocalInstance,
     state: web::Data<State>,
@@ -91,16 +92,46 @@ pub async fn send(
     let code = working.groups()?.invite_code(&group, false).await.map_err(|error| instance.explain(error))?;
     let url = link(&code);
     let text = format!("{}\n\n{url}", body.description);
-    for number in numbers {
-        state.rates.charge(instance.id()).map_err(Error::TooMany)?;
-        let content = Content::Text { text: text.trim().to_owned(), link_preview: true };
-        let composed = working.messages().compose(&number, content.into()).await;
-        let prepared = composed.map_err(|error| instance.explain(error))?;
-        let handle = Handle::clone(&instance);
-        let sent = state.finish(async move { handle.send(prepared, Send::default()).await }).await?;
-        sent.map_err(|error| instance.explain(error))?;
+    let (mut failed, mut over): (Vec<(&Jid, Error)>, Option<Error>) = (Vec::new(), None);
+    for number in &numbers {
+        let sent = match &over {
+            None => invite((&instance, &state, &working), number, text.trim()).await,
+            Some(error) => Err(error.clone()),
+        };
+        if let Err(error) = sent {
+            // What is not about this number alone is so for those that follow.
+            over = over.or_else(|| Some(error.clone()).filter(|error| !is_about_one(error)));
+            failed.push((number, error));
+        }
     }
-    Ok(HttpResponse::Ok().json(json!({"send": true, "inviteUrl": url})))
+    match failed.first() {
+        Some((_, error)) if failed.len() == numbers.len() => return Err(error.clone()),
+        _ => {}
+    }
+    let mut answer = json!({"send": failed.is_empty(), "inviteUrl": url});
+    if !failed.is_empty() {
+        let shown = |(number, error): &(&Jid, Error)| json!({"jid": number, "status": error.code().as_u16(), "message": error.message()});
+        answer["failed"] = failed.iter().map(shown).collect();
+    }
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+const fn is_about_one(error: &Error) -> bool {
+    matches!(error, Error::Refused(_) | Error::Invalid(_))
+}
+
+async fn invite(
+    (instance, state, working): (&LocalInstance, &State, &Working),
+    number: &Jid,
+    text: &str,
+) -> Result<(), Error> {
+    state.rates.charge(instance.id()).map_err(Error::TooMany)?;
+    let content = Content::Text { text: text.to_owned(), link_preview: true };
+    let composed = working.messages().compose(number, content.into()).await;
+    let prepared = composed.map_err(|error| instance.explain(error))?;
+    let handle = Handle::clone(instance);
+    let sent = state.finish(async move { handle.send(prepared, Send::default()).await }).await?;
+    sent.map_err(|error| instance.explain(error)).map(drop)
 }
 
 /// All of them, when all of them are on WhatsApp.

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::{OfGroup, outcome, users};
 use crate::channel::groups::MemberAction;
 use crate::domain::Jid;
+use crate::http::chat::resolved;
 use crate::http::extract::{Input, LocalInstance};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
@@ -44,8 +45,8 @@ pub async fn handle(
     OfGroup { group, body }: OfGroup<UpdateParticipant>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
-    let change =
-        async move { working.groups()?.change_members(&group, body.action, &body.participants).await };
+    let members = resolved((&instance, &state), &working, body.participants).await?;
+    let change = async move { working.groups()?.change_members(&group, body.action, &members).await };
     let outcomes = state.finish(change).await?.map_err(|error| instance.explain(error))?;
     let shown: Vec<Value> = outcomes.iter().map(outcome).collect();
     Ok(HttpResponse::Created().json(json!({"updateParticipants": shown})))

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::{Nothing, OfGroup, outcome, users};
 use crate::domain::Jid;
+use crate::http::chat::resolved;
 use crate::http::extract::{Input, LocalInstance};
 use crate::http::fields::Fields;
 use crate::http::{Error, State};
@@ -55,7 +56,8 @@ pub async fn decide(
     OfGroup { group, body }: OfGroup<UpdateJoinRequests>,
 ) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
-    let decide = async move { working.groups()?.decide(&group, body.approve, &body.participants).await };
+    let who = resolved((&instance, &state), &working, body.participants).await?;
+    let decide = async move { working.groups()?.decide(&group, body.approve, &who).await };
     let outcomes = state.finish(decide).await?.map_err(|error| instance.explain(error))?;
     let shown: Vec<Value> = outcomes.iter().map(outcome).collect();
     Ok(HttpResponse::Created().json(json!({"updateJoinRequests": shown})))
