@@ -10,13 +10,13 @@ pub(super) const GROUP: Group = Group {
             "WAGGLE_RATE_LIMIT_PER_SECOND",
             "0",
             "count",
-            "requests per second that one instance may make; 0 is unlimited",
+            "requests per second that one instance may make of WhatsApp; 0 is unlimited",
         ),
         Variable::number(
             "WAGGLE_RATE_LIMIT_BURST",
             "",
             "count",
-            "requests that an instance may make at once; unset, two seconds' worth",
+            "requests that an instance may make of WhatsApp at once; unset, two seconds' worth",
         ),
         Variable::number(
             "WAGGLE_BODY_LIMIT_MB",

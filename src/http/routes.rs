@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
 use super::error::shortened;
+use super::extract::Charged;
 use super::outer::Written;
 use super::{
     Error, business, call, chat, cluster, dead_letters, group, health, instance, label, low_level, message,
@@ -85,6 +86,9 @@ pub struct Route {
     pub once: Once,
     /// Whether its `GET` does something too, so that it is no route for a `HEAD`, which only looks.
     pub does: bool,
+    /// Whether each request is charged to the rate of its instance, because WhatsApp may be asked. What
+    /// sends charges by itself, once for each message.
+    pub charged: bool,
     pub(super) handler: fn() -> actix_web::Route,
 }
 
@@ -116,6 +120,11 @@ impl Route {
 
     const fn does(mut self) -> Self {
         self.does = true;
+        self
+    }
+
+    const fn charged(mut self) -> Self {
+        self.charged = true;
         self
     }
 
@@ -153,6 +162,7 @@ const fn row(
         file: None,
         once: Once::Reading,
         does: false,
+        charged: false,
         handler,
     }
 }
@@ -187,7 +197,7 @@ pub static TABLE: &[Route] = &[
     row(("restart", &[Post, Put], "/instance/restart/{instance}", Instance), to!(instance::restart::handle)).ok(),
     row(("log out", &[Delete, Put, Post], "/instance/logout/{instance}", Instance), to!(instance::logout::handle)).ok(),
     row(("delete instance", &[Delete], "/instance/delete/{instance}", Instance), to!(instance::delete::handle)).ok(),
-    row(("set presence", &[Post], "/instance/setPresence/{instance}", Instance), to!(instance::presence::handle)).with(body::<instance::presence::SetPresence>),
+    row(("set presence", &[Post], "/instance/setPresence/{instance}", Instance), to!(instance::presence::handle)).with(body::<instance::presence::SetPresence>).charged(),
 
     row(("find messages", &[Post], "/chat/findMessages/{instance}", Instance), to!(chat::find_messages::handle)).ok().with(body::<chat::find_messages::FindMessages>),
     row(("search messages", &[Post], "/chat/searchMessages/{instance}", Instance), to!(chat::search_messages::handle)).ok().with(body::<chat::search_messages::SearchMessages>),
@@ -195,62 +205,62 @@ pub static TABLE: &[Route] = &[
     row(("find chat", &[Get], "/chat/findChatByRemoteJid/{instance}", Instance), to!(chat::find_chats::one)).needs(&["remoteJid"]),
     row(("find contacts", &[Post], "/chat/findContacts/{instance}", Instance), to!(chat::find_contacts::handle)).ok().with(body::<chat::find_contacts::FindContacts>),
     row(("find statuses", &[Post], "/chat/findStatusMessage/{instance}", Instance), to!(chat::find_status::handle)).ok().with(body::<chat::find_status::FindStatus>),
-    row(("check numbers", &[Post], "/chat/whatsappNumbers/{instance}", Instance), to!(chat::numbers::handle)).ok().with(body::<chat::numbers::Numbers>),
-    row(("get file", &[Post], "/chat/getBase64FromMediaMessage/{instance}", Instance), to!(chat::base64::handle)).with(body::<chat::base64::GetBase64>),
-    row(("mark as read", &[Post], "/chat/markMessageAsRead/{instance}", Instance), to!(chat::read::handle)).with(body::<chat::read::MarkRead>),
-    row(("show chat state", &[Post], "/chat/sendPresence/{instance}", Instance), to!(chat::presence::handle)).with(body::<chat::presence::SendPresence>),
-    row(("edit message", &[Post], "/chat/updateMessage/{instance}", Instance), to!(chat::edit::handle)).ok().with(body::<chat::edit::EditMessage>),
-    row(("delete message", &[Delete], "/chat/deleteMessageForEveryone/{instance}", Instance), to!(chat::delete::handle)).with(body::<chat::Key>),
-    row(("delete message too", &[Delete], "/message/delete/{instance}", Instance), to!(chat::delete::handle)).with(body::<chat::Key>),
+    row(("check numbers", &[Post], "/chat/whatsappNumbers/{instance}", Instance), to!(chat::numbers::handle)).ok().with(body::<chat::numbers::Numbers>).charged(),
+    row(("get file", &[Post], "/chat/getBase64FromMediaMessage/{instance}", Instance), to!(chat::base64::handle)).with(body::<chat::base64::GetBase64>).charged(),
+    row(("mark as read", &[Post], "/chat/markMessageAsRead/{instance}", Instance), to!(chat::read::handle)).with(body::<chat::read::MarkRead>).charged(),
+    row(("show chat state", &[Post], "/chat/sendPresence/{instance}", Instance), to!(chat::presence::handle)).with(body::<chat::presence::SendPresence>).charged(),
+    row(("edit message", &[Post], "/chat/updateMessage/{instance}", Instance), to!(chat::edit::handle)).ok().with(body::<chat::edit::EditMessage>).charged(),
+    row(("delete message", &[Delete], "/chat/deleteMessageForEveryone/{instance}", Instance), to!(chat::delete::handle)).with(body::<chat::Key>).charged(),
+    row(("delete message too", &[Delete], "/message/delete/{instance}", Instance), to!(chat::delete::handle)).with(body::<chat::Key>).charged(),
 
-    row(("archive chat", &[Post], "/chat/archiveChat/{instance}", Instance), to!(chat::state::archive)).with(body::<chat::state::ArchiveChat>).beside(body::<chat::state::Which>),
-    row(("mark as unread", &[Post], "/chat/markChatUnread/{instance}", Instance), to!(chat::state::unread)).with(body::<chat::state::MarkUnread>).beside(body::<chat::state::Which>),
-    row(("mute chat", &[Post], "/chat/muteChat/{instance}", Instance), to!(chat::state::mute)).with(body::<chat::state::MuteChat>).beside(body::<chat::state::Which>),
-    row(("pin chat", &[Post], "/chat/pinChat/{instance}", Instance), to!(chat::state::pin)).with(body::<chat::state::PinChat>).beside(body::<chat::state::Which>),
-    row(("block contact", &[Post], "/chat/updateBlockStatus/{instance}", Instance), to!(chat::block::handle)).with(body::<chat::block::UpdateBlockStatus>),
-    row(("subscribe to presence", &[Post], "/chat/subscribePresence/{instance}", Instance), to!(chat::presence::subscribe)).with(body::<chat::presence::Subscribe>),
+    row(("archive chat", &[Post], "/chat/archiveChat/{instance}", Instance), to!(chat::state::archive)).with(body::<chat::state::ArchiveChat>).beside(body::<chat::state::Which>).charged(),
+    row(("mark as unread", &[Post], "/chat/markChatUnread/{instance}", Instance), to!(chat::state::unread)).with(body::<chat::state::MarkUnread>).beside(body::<chat::state::Which>).charged(),
+    row(("mute chat", &[Post], "/chat/muteChat/{instance}", Instance), to!(chat::state::mute)).with(body::<chat::state::MuteChat>).beside(body::<chat::state::Which>).charged(),
+    row(("pin chat", &[Post], "/chat/pinChat/{instance}", Instance), to!(chat::state::pin)).with(body::<chat::state::PinChat>).beside(body::<chat::state::Which>).charged(),
+    row(("block contact", &[Post], "/chat/updateBlockStatus/{instance}", Instance), to!(chat::block::handle)).with(body::<chat::block::UpdateBlockStatus>).charged(),
+    row(("subscribe to presence", &[Post], "/chat/subscribePresence/{instance}", Instance), to!(chat::presence::subscribe)).with(body::<chat::presence::Subscribe>).charged(),
     row(("resolve address", &[Get], "/chat/resolveLid/{instance}", Instance), to!(chat::resolve::get)).needs(&["jid"]),
     row(("resolve address in body", &[Post], "/chat/resolveLid/{instance}", Instance), to!(chat::resolve::post)).ok().with(body::<chat::resolve::Resolve>),
-    row(("fetch history", &[Post], "/chat/fetchHistory/{instance}", Instance), to!(chat::history::handle)).with(body::<chat::history::FetchHistory>),
-    row(("fetch picture", &[Post], "/chat/fetchProfilePictureUrl/{instance}", Instance), to!(chat::picture::post)).ok().with(body::<chat::picture::FetchPicture>),
-    row(("fetch picture by query", &[Get], "/chat/fetchProfilePictureUrl/{instance}", Instance), to!(chat::picture::get)),
-    row(("fetch profile", &[Post], "/chat/fetchProfile/{instance}", Instance), to!(chat::profile::fetch)).ok().with(body::<chat::picture::FetchPicture>),
-    row(("fetch business profile", &[Post], "/chat/fetchBusinessProfile/{instance}", Instance), to!(chat::profile::business)).ok().with(body::<chat::picture::FetchPicture>),
-    row(("set profile name", &[Post], "/chat/updateProfileName/{instance}", Instance), to!(chat::profile::set_name)).ok().with(body::<chat::profile::UpdateName>),
-    row(("set profile status", &[Post], "/chat/updateProfileStatus/{instance}", Instance), to!(chat::profile::set_about)).ok().with(body::<chat::profile::UpdateStatus>),
-    row(("set profile picture", &[Post], "/chat/updateProfilePicture/{instance}", Instance), to!(chat::profile::set_picture)).ok().with(body::<chat::profile::UpdatePicture>),
-    row(("remove profile picture", &[Delete], "/chat/removeProfilePicture/{instance}", Instance), to!(chat::profile::remove_picture)).ok(),
-    row(("fetch privacy", &[Get], "/chat/fetchPrivacySettings/{instance}", Instance), to!(chat::privacy::fetch)),
-    row(("update privacy", &[Post], "/chat/updatePrivacySettings/{instance}", Instance), to!(chat::privacy::update)).with(body::<chat::privacy::UpdatePrivacy>),
+    row(("fetch history", &[Post], "/chat/fetchHistory/{instance}", Instance), to!(chat::history::handle)).with(body::<chat::history::FetchHistory>).charged(),
+    row(("fetch picture", &[Post], "/chat/fetchProfilePictureUrl/{instance}", Instance), to!(chat::picture::post)).ok().with(body::<chat::picture::FetchPicture>).charged(),
+    row(("fetch picture by query", &[Get], "/chat/fetchProfilePictureUrl/{instance}", Instance), to!(chat::picture::get)).charged(),
+    row(("fetch profile", &[Post], "/chat/fetchProfile/{instance}", Instance), to!(chat::profile::fetch)).ok().with(body::<chat::picture::FetchPicture>).charged(),
+    row(("fetch business profile", &[Post], "/chat/fetchBusinessProfile/{instance}", Instance), to!(chat::profile::business)).ok().with(body::<chat::picture::FetchPicture>).charged(),
+    row(("set profile name", &[Post], "/chat/updateProfileName/{instance}", Instance), to!(chat::profile::set_name)).ok().with(body::<chat::profile::UpdateName>).charged(),
+    row(("set profile status", &[Post], "/chat/updateProfileStatus/{instance}", Instance), to!(chat::profile::set_about)).ok().with(body::<chat::profile::UpdateStatus>).charged(),
+    row(("set profile picture", &[Post], "/chat/updateProfilePicture/{instance}", Instance), to!(chat::profile::set_picture)).ok().with(body::<chat::profile::UpdatePicture>).charged(),
+    row(("remove profile picture", &[Delete], "/chat/removeProfilePicture/{instance}", Instance), to!(chat::profile::remove_picture)).ok().charged(),
+    row(("fetch privacy", &[Get], "/chat/fetchPrivacySettings/{instance}", Instance), to!(chat::privacy::fetch)).charged(),
+    row(("update privacy", &[Post], "/chat/updatePrivacySettings/{instance}", Instance), to!(chat::privacy::update)).with(body::<chat::privacy::UpdatePrivacy>).charged(),
     row(("find labels", &[Get], "/label/findLabels/{instance}", Instance), to!(label::find)),
-    row(("handle label", &[Post], "/label/handleLabel/{instance}", Instance), to!(label::handle)).ok().with(body::<label::HandleLabel>),
-    row(("create group", &[Post], "/group/create/{instance}", Instance), to!(group::create::handle)).with(body::<group::create::CreateGroup>),
-    row(("update group subject", &[Post, Put], "/group/updateGroupSubject/{instance}", Instance), to!(group::update::subject)).with(body::<group::update::UpdateGroupSubject>).beside(body::<group::GroupJid>),
-    row(("update group picture", &[Post, Put], "/group/updateGroupPicture/{instance}", Instance), to!(group::update::picture)).with(body::<group::update::UpdateGroupPicture>).beside(body::<group::GroupJid>),
-    row(("update group description", &[Post, Put], "/group/updateGroupDescription/{instance}", Instance), to!(group::update::description)).with(body::<group::update::UpdateGroupDescription>).beside(body::<group::GroupJid>),
-    row(("find group", &[Get], "/group/findGroupInfos/{instance}", Instance), to!(group::info::one)).needs(&["groupJid"]),
-    row(("fetch groups", &[Get], "/group/fetchAllGroups/{instance}", Instance), to!(group::info::all)).needs(&["getParticipants"]),
-    row(("find group participants", &[Get], "/group/participants/{instance}", Instance), to!(group::info::participants)).needs(&["groupJid"]),
-    row(("find invite code", &[Get], "/group/inviteCode/{instance}", Instance), to!(group::invite::code)).needs(&["groupJid"]),
-    row(("find group of invite", &[Get], "/group/inviteInfo/{instance}", Instance), to!(group::invite::info)).needs(&["inviteCode"]),
-    row(("accept invite", &[Get], "/group/acceptInviteCode/{instance}", Instance), to!(group::invite::accept)).needs(&["inviteCode"]).once(Once::Never).does(),
+    row(("handle label", &[Post], "/label/handleLabel/{instance}", Instance), to!(label::handle)).ok().with(body::<label::HandleLabel>).charged(),
+    row(("create group", &[Post], "/group/create/{instance}", Instance), to!(group::create::handle)).with(body::<group::create::CreateGroup>).charged(),
+    row(("update group subject", &[Post, Put], "/group/updateGroupSubject/{instance}", Instance), to!(group::update::subject)).with(body::<group::update::UpdateGroupSubject>).beside(body::<group::GroupJid>).charged(),
+    row(("update group picture", &[Post, Put], "/group/updateGroupPicture/{instance}", Instance), to!(group::update::picture)).with(body::<group::update::UpdateGroupPicture>).beside(body::<group::GroupJid>).charged(),
+    row(("update group description", &[Post, Put], "/group/updateGroupDescription/{instance}", Instance), to!(group::update::description)).with(body::<group::update::UpdateGroupDescription>).beside(body::<group::GroupJid>).charged(),
+    row(("find group", &[Get], "/group/findGroupInfos/{instance}", Instance), to!(group::info::one)).needs(&["groupJid"]).charged(),
+    row(("fetch groups", &[Get], "/group/fetchAllGroups/{instance}", Instance), to!(group::info::all)).needs(&["getParticipants"]).charged(),
+    row(("find group participants", &[Get], "/group/participants/{instance}", Instance), to!(group::info::participants)).needs(&["groupJid"]).charged(),
+    row(("find invite code", &[Get], "/group/inviteCode/{instance}", Instance), to!(group::invite::code)).needs(&["groupJid"]).charged(),
+    row(("find group of invite", &[Get], "/group/inviteInfo/{instance}", Instance), to!(group::invite::info)).needs(&["inviteCode"]).charged(),
+    row(("accept invite", &[Get], "/group/acceptInviteCode/{instance}", Instance), to!(group::invite::accept)).needs(&["inviteCode"]).once(Once::Never).does().charged(),
     row(("send invite", &[Post], "/group/sendInvite/{instance}", Instance), to!(group::invite::send)).ok().with(body::<group::invite::SendInvite>).beside(body::<group::GroupJid>),
-    row(("revoke invite code", &[Post, Put], "/group/revokeInviteCode/{instance}", Instance), to!(group::invite::revoke)).with(body::<group::GroupJid>),
-    row(("update participants", &[Post, Put], "/group/updateParticipant/{instance}", Instance), to!(group::members::handle)).with(body::<group::members::UpdateParticipant>).beside(body::<group::GroupJid>),
-    row(("update group setting", &[Post, Put], "/group/updateSetting/{instance}", Instance), to!(group::update::setting)).with(body::<group::update::UpdateSetting>).beside(body::<group::GroupJid>),
-    row(("toggle disappearing messages", &[Post, Put], "/group/toggleEphemeral/{instance}", Instance), to!(group::update::ephemeral)).with(body::<group::update::ToggleEphemeral>).beside(body::<group::GroupJid>),
-    row(("leave group", &[Delete], "/group/leaveGroup/{instance}", Instance), to!(group::leave::handle)).ok().with(body::<group::GroupJid>),
-    row(("list join requests", &[Get], "/group/joinRequests/{instance}", Instance), to!(group::requests::list)).needs(&["groupJid"]),
-    row(("update join requests", &[Post, Put], "/group/updateJoinRequests/{instance}", Instance), to!(group::requests::decide)).with(body::<group::requests::UpdateJoinRequests>).beside(body::<group::GroupJid>),
+    row(("revoke invite code", &[Post, Put], "/group/revokeInviteCode/{instance}", Instance), to!(group::invite::revoke)).with(body::<group::GroupJid>).charged(),
+    row(("update participants", &[Post, Put], "/group/updateParticipant/{instance}", Instance), to!(group::members::handle)).with(body::<group::members::UpdateParticipant>).beside(body::<group::GroupJid>).charged(),
+    row(("update group setting", &[Post, Put], "/group/updateSetting/{instance}", Instance), to!(group::update::setting)).with(body::<group::update::UpdateSetting>).beside(body::<group::GroupJid>).charged(),
+    row(("toggle disappearing messages", &[Post, Put], "/group/toggleEphemeral/{instance}", Instance), to!(group::update::ephemeral)).with(body::<group::update::ToggleEphemeral>).beside(body::<group::GroupJid>).charged(),
+    row(("leave group", &[Delete], "/group/leaveGroup/{instance}", Instance), to!(group::leave::handle)).ok().with(body::<group::GroupJid>).charged(),
+    row(("list join requests", &[Get], "/group/joinRequests/{instance}", Instance), to!(group::requests::list)).needs(&["groupJid"]).charged(),
+    row(("update join requests", &[Post, Put], "/group/updateJoinRequests/{instance}", Instance), to!(group::requests::decide)).with(body::<group::requests::UpdateJoinRequests>).beside(body::<group::GroupJid>).charged(),
     row(("offer call", &[Post], "/call/offer/{instance}", Instance), to!(call::offer)).with(body::<call::Offer>),
-    row(("reject call", &[Post], "/call/reject/{instance}", Instance), to!(call::reject)).with(body::<call::Reject>),
-    row(("get catalog", &[Post], "/business/getCatalog/{instance}", Instance), to!(business::catalogue)).ok().with(body::<business::Business>),
-    row(("get collections", &[Post], "/business/getCollections/{instance}", Instance), to!(business::collections)).ok().with(body::<business::Business>),
-    row(("low-level number check", &[Post], "/baileys/onWhatsapp/{instance}", Instance), to!(low_level::on_whatsapp)).ok().with(body::<low_level::One>),
-    row(("low-level picture", &[Post], "/baileys/profilePictureUrl/{instance}", Instance), to!(low_level::picture)).ok().with(body::<low_level::One>),
-    row(("low-level sessions", &[Post], "/baileys/assertSessions/{instance}", Instance), to!(low_level::sessions)).ok().with(body::<low_level::Several>),
-    row(("low-level encryption", &[Post], "/baileys/createParticipantNodes/{instance}", Instance), to!(low_level::participants)).ok().with(body::<low_level::Several>),
-    row(("low-level devices", &[Post], "/baileys/getUSyncDevices/{instance}", Instance), to!(low_level::devices)).ok().with(body::<low_level::Several>),
+    row(("reject call", &[Post], "/call/reject/{instance}", Instance), to!(call::reject)).with(body::<call::Reject>).charged(),
+    row(("get catalog", &[Post], "/business/getCatalog/{instance}", Instance), to!(business::catalogue)).ok().with(body::<business::Business>).charged(),
+    row(("get collections", &[Post], "/business/getCollections/{instance}", Instance), to!(business::collections)).ok().with(body::<business::Business>).charged(),
+    row(("low-level number check", &[Post], "/baileys/onWhatsapp/{instance}", Instance), to!(low_level::on_whatsapp)).ok().with(body::<low_level::One>).charged(),
+    row(("low-level picture", &[Post], "/baileys/profilePictureUrl/{instance}", Instance), to!(low_level::picture)).ok().with(body::<low_level::One>).charged(),
+    row(("low-level sessions", &[Post], "/baileys/assertSessions/{instance}", Instance), to!(low_level::sessions)).ok().with(body::<low_level::Several>).charged(),
+    row(("low-level encryption", &[Post], "/baileys/createParticipantNodes/{instance}", Instance), to!(low_level::participants)).ok().with(body::<low_level::Several>).charged(),
+    row(("low-level devices", &[Post], "/baileys/getUSyncDevices/{instance}", Instance), to!(low_level::devices)).ok().with(body::<low_level::Several>).charged(),
     row(("low-level tag", &[Post], "/baileys/generateMessageTag/{instance}", Instance), to!(low_level::tag)).ok(),
     row(("low-level stanza", &[Post], "/baileys/sendNode/{instance}", Instance), to!(low_level::node)).ok().with(body::<low_level::Stanza>),
     row(("low-level decryption", &[Post], "/baileys/signalRepositoryDecryptMessage/{instance}", Instance), to!(low_level::decrypt)).ok(),
@@ -307,6 +317,9 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         for same in TABLE.iter().filter(|same| same.path == route.path) {
             resource =
                 resource.route((same.handler)().guard(guard::fn_guard(move |context| allows(same, context))));
+        }
+        if TABLE.iter().any(|same| same.path == route.path && same.charged) {
+            resource = resource.app_data(Charged);
         }
         let resource = resource.default_service(web::to(no_route));
         if below.is_empty() {

@@ -42,7 +42,7 @@ pub struct State {
     pub keys: Keys,
     /// Whether the global key sees the tokens of instances.
     pub expose_tokens: bool,
-    /// Rate of sends per instance.
+    /// Rate of what each instance asks of WhatsApp.
     pub rates: Rates,
     /// Numbers that were looked up lately.
     pub known: Known,

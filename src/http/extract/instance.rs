@@ -15,6 +15,9 @@ use crate::instance::{self, Handle, Working};
 /// How long a request waits for the connection of an instance that was just taken over.
 const RESUMPTION: Duration = Duration::from_secs(8);
 
+/// A mark of resources whose every request is charged to the rate of its instance.
+pub struct Charged;
+
 /// An instance of this node that the caller may use. The path names it; nothing else does.
 pub struct LocalInstance {
     handle: Handle,
@@ -50,7 +53,13 @@ fn named(request: &HttpRequest) -> Result<LocalInstance, Error> {
     let found = state.registry.by_name(&name);
     let allowed = auth::over_instance(caller, found.as_ref().map(Handle::id));
     match (allowed, found) {
-        (Ok(_), Some(handle)) => Ok(LocalInstance { handle }),
+        (Ok(_), Some(handle)) => {
+            // After the key, so that strangers use up nothing of it.
+            if request.app_data::<Charged>().is_some() {
+                state.rates.charge(handle.id()).map_err(Error::TooMany)?;
+            }
+            Ok(LocalInstance { handle })
+        }
         (Err(Denied::Absent), _) if !state.registry.is_loaded() => Err(Error::Unavailable),
         (Err(Denied::Forbidden), _) if state.is_evolution() => Err(Error::Unauthorized),
         (Err(denied), _) => Err(Error::denied(denied, &name)),

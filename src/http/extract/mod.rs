@@ -11,6 +11,7 @@ mod upload;
 mod valid;
 
 pub use idempotency::IdempotencyKey;
+pub(super) use instance::Charged;
 pub use instance::LocalInstance;
 pub use key::{AnyKey, GlobalKey, PeerKey};
 pub(super) use key::{presented, state};

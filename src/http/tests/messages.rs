@@ -93,6 +93,22 @@ async fn too_many_sends_are_told_when_to_come_back() {
 }
 
 #[actix_web::test]
+async fn questions_to_whatsapp_are_charged_but_not_those_of_strangers() {
+    let node = Node::with(&[("WAGGLE_RATE_LIMIT_PER_SECOND", "1"), ("WAGGLE_RATE_LIMIT_BURST", "2")]).await;
+    node.open("acme").await;
+    let path = "/chat/whatsappNumbers/acme";
+    let ask = |key| node.ask_as(key, "POST", path, json!({"numbers": ["5511988887777"]}));
+    for _ in 0..3 {
+        assert_eq!(ask("not-a-key-of-anybody").await.status, 401);
+    }
+    assert_eq!((ask(GLOBAL).await.status, ask(GLOBAL).await.status), (200, 200));
+    let refused = ask(GLOBAL).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("1")));
+    let recorded = node.ask("POST", "/chat/findMessages/acme", json!({})).await;
+    assert_eq!(recorded.status, 200, "what is on record is no question to WhatsApp");
+}
+
+#[actix_web::test]
 async fn messages_are_found_edited_and_deleted() {
     let node = Node::start().await;
     node.open("acme").await;
@@ -175,7 +191,7 @@ async fn numbers_are_looked_up_in_their_order() {
         json!([
             {"jid": "5511900000000@s.whatsapp.net", "exists": false, "number": "5511900000000"},
             {"jid": "abc", "exists": false, "number": "abc"},
-            {"jid": "120363000000000000@g.us", "exists": true, "number": "120363000000000000@g.us"},
+            {"jid": "120363000000000000@g.us", "exists": false, "number": "120363000000000000@g.us"},
             {"jid": "5511988887777@s.whatsapp.net", "exists": true, "number": "5511988887777"},
         ])
     );
