@@ -1,5 +1,8 @@
 //! `GET /label/findLabels/{instance}` and `POST /label/handleLabel/{instance}`.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -11,7 +14,7 @@ use super::message::address;
 use super::{Error, State};
 use crate::db::Label;
 use crate::domain::label::{self, Edited};
-use crate::domain::{EventKind, Jid};
+use crate::domain::{EventKind, InstanceId, Jid};
 use crate::events::Write;
 
 /// Longest id of a label, in bytes.
@@ -143,13 +146,57 @@ async fn put(instance: &LocalInstance, state: &State, body: HandleLabel) -> Resu
     Ok(HttpResponse::Ok().json(answer))
 }
 
+/// Numbers that are being given to new labels and are not on record yet.
+static RESERVED: Mutex<Vec<(InstanceId, u64)>> = Mutex::new(Vec::new());
+
+/// A number for a new label, which nobody else gets while this lives.
+struct Reserved {
+    instance: InstanceId,
+    number: u64,
+}
+
+impl Reserved {
+    async fn new(instance: &LocalInstance) -> Result<Self, Error> {
+        loop {
+            let reserved = Self::beside(instance.id(), &instance.scope().labels().all().await?);
+            // Meanwhile another one may have been recorded under this number.
+            let known = instance.scope().labels().all().await?;
+            if !known.iter().any(|label| label.label_id == reserved.number.to_string()) {
+                return Ok(reserved);
+            }
+        }
+    }
+
+    /// The next number after those of the labels and those that are reserved, or the first free one.
+    fn beside(instance: InstanceId, labels: &[Label]) -> Self {
+        let mut all = RESERVED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken: BTreeSet<u64> =
+            labels.iter().filter_map(|label| label.label_id.parse().ok()).collect();
+        taken.extend(all.iter().filter(|(of, _)| *of == instance).map(|(_, number)| number));
+        let next = taken.last().map_or(Some(1), |last| last.checked_add(1));
+        let number = next.or_else(|| (1..).find(|number| !taken.contains(number))).unwrap_or_default();
+        all.push((instance, number));
+        Self { instance, number }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let mut all = RESERVED.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|reserved| *reserved != (self.instance, self.number));
+    }
+}
+
 async fn create(instance: &LocalInstance, state: &State, body: HandleLabel) -> Result<HttpResponse, Error> {
     let working = instance.work().await?;
+    let (label_id, _reserved) = match body.label_id {
+        Some(label_id) => (label_id, None),
+        None => {
+            let reserved = Reserved::new(instance).await?;
+            (reserved.number.to_string(), Some(reserved))
+        }
+    };
     let labels = instance.scope().labels().all().await?;
-    let label_id = body.label_id.unwrap_or_else(|| {
-        let numbers = labels.iter().filter_map(|label| label.label_id.parse::<u64>().ok());
-        (numbers.max().unwrap_or_default() + 1).to_string()
-    });
     let old = labels.iter().find(|label| label.label_id == label_id);
     let name = body.name.ok_or(Error::Internal)?;
     let color = body.color.or(old.map(|old| old.color)).unwrap_or_default();
@@ -194,4 +241,29 @@ async fn known(instance: &LocalInstance, label_id: &str) -> Result<Label, Error>
     let labels = instance.scope().labels().all().await?;
     let found = labels.into_iter().find(|label| label.label_id == label_id);
     found.ok_or_else(|| Error::NotFound(format!("There is no label {label_id}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label(id: &str) -> Label {
+        let (label_id, name) = (id.to_owned(), String::new());
+        Label { label_id, name, color: 0, predefined_id: None, created_at: 0, updated_at: 0 }
+    }
+
+    #[test]
+    fn a_new_label_gets_a_number_that_nobody_has() {
+        let (one, other) = (InstanceId::random(), InstanceId::random());
+        let labels = [label("2"), label("7"), label("custom")];
+        let first = Reserved::beside(one, &labels);
+        let second = Reserved::beside(one, &labels);
+        assert_eq!((first.number, second.number), (8, 9), "at the same time");
+        assert_eq!(Reserved::beside(other, &labels).number, 8, "of another instance");
+        drop((first, second));
+        assert_eq!(Reserved::beside(one, &labels).number, 8, "it was given back");
+        assert_eq!(Reserved::beside(one, &[]).number, 1);
+        let last = [label("1"), label("18446744073709551615")];
+        assert_eq!(Reserved::beside(one, &last).number, 2, "there is none after the last");
+    }
 }

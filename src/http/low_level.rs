@@ -12,7 +12,7 @@ use crate::domain::Jid;
 /// Most addresses of one request.
 const MOST: usize = 100;
 
-/// One address.
+/// One address. `timeoutMs` is accepted without effect: WhatsApp has twenty seconds to answer.
 #[derive(ToSchema)]
 pub struct One {
     /// The address.
@@ -28,7 +28,9 @@ impl Input for One {
     }
 }
 
-/// Several addresses.
+/// Several addresses. `force`, `useCache`, `ignoreZeroDevices` and `extraAttrs` are accepted without
+/// effect: sessions are made where they are missing, devices are asked for when they are not known, and
+/// all of them are listed.
 #[derive(ToSchema)]
 pub struct Several {
     /// The addresses, up to 100.

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use super::State;
+use super::routes::TABLE;
 
 /// The version of the API whose contract this is: clients compare it.
 pub(super) const API_VERSION: &str = "2.3.6";
@@ -23,7 +24,7 @@ pub async fn handle(request: HttpRequest, state: web::Data<State>) -> HttpRespon
         "documentation": format!("{base}/docs"),
         "whatsappWebVersion": state.public.whatsapp_web_version,
     });
-    if state.server.manager {
+    if state.server.manager && TABLE.iter().any(|route| route.path.starts_with("/manager")) {
         shown["manager"] = json!(format!("{base}/manager"));
     }
     if state.public.simulator {

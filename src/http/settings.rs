@@ -16,7 +16,7 @@ use crate::instance::Handle;
 pub struct SetSettings {
     /// Reject every incoming call.
     reject_call: bool,
-    /// Text sent to a caller whose call was rejected.
+    /// Text sent to a caller whose call was rejected; as it was when absent.
     msg_call: Option<String>,
     /// Neither store nor deliver messages of groups.
     groups_ignore: bool,
@@ -28,7 +28,7 @@ pub struct SetSettings {
     read_status: bool,
     /// Ask the phone for its whole history when pairing.
     sync_full_history: bool,
-    /// Kept, without effect.
+    /// Kept, without effect; as it was when absent.
     wavoip_token: Option<String>,
     /// Which files of messages are kept: `{store, kinds, retentionDays, mediaUrl}`; as it was when absent.
     #[schema(value_type = Option<Object>)]
@@ -113,15 +113,19 @@ async fn show_online(instance: &LocalInstance, online: bool) {
     }
 }
 
-/// Replaces the settings.
+/// Replaces the settings; what may be absent, and is, stays.
 pub async fn set(
     instance: LocalInstance,
     state: web::Data<State>,
     Valid(body): Valid<SetSettings>,
 ) -> Result<HttpResponse, Error> {
     let before = instance.settings();
-    let media = body.media.clone().unwrap_or_else(|| before.media.clone());
-    let settings = Settings { media, ..Settings::from(body) };
+    let settings = Settings {
+        msg_call: body.msg_call.clone().unwrap_or_else(|| before.msg_call.clone()),
+        wavoip_token: body.wavoip_token.clone().unwrap_or_else(|| before.wavoip_token.clone()),
+        media: body.media.clone().unwrap_or_else(|| before.media.clone()),
+        ..Settings::from(body)
+    };
     let (handle, wanted) = (Handle::clone(&instance), settings.clone());
     let set = state.finish(async move { handle.set_settings(wanted).await }).await?;
     set.map_err(|error| instance.explain(error))?;

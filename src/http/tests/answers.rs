@@ -142,6 +142,17 @@ async fn settings_are_set_whole_and_found_again() {
         (&found["rejectCall"], &found["groupsIgnore"], &found["msgCall"]),
         (&json!(true), &json!(true), &json!("no"))
     );
+    let mut body = json!({"rejectCall": false, "groupsIgnore": true, "alwaysOnline": false,
+        "readMessages": false, "readStatus": false, "syncFullHistory": false, "wavoipToken": "w1"});
+    node.ask("POST", "/settings/set/acme", body.clone()).await;
+    body["wavoipToken"] = Value::Null;
+    let kept =
+        node.ask("POST", "/settings/set/acme", body.clone()).await.json()["settings"]["settings"].clone();
+    assert_eq!((&kept["msgCall"], &kept["wavoipToken"]), (&json!("no"), &json!("w1")), "absent is as it was");
+    (body["msgCall"], body["wavoipToken"]) = (json!(""), json!(""));
+    node.ask("POST", "/settings/set/acme", body).await;
+    let found = node.ask("GET", "/settings/find/acme", Value::Null).await.json();
+    assert_eq!((&found["msgCall"], &found["wavoipToken"]), (&json!(""), &json!("")), "empty is a choice");
 }
 
 #[actix_web::test]

@@ -114,7 +114,8 @@ async fn pages_that_need_no_key() {
     let node = Node::with(&[("SERVER_URL", "https://api.example")]).await;
     let root = node.call(TestRequest::get().uri("/")).await.json();
     assert_eq!((&root["status"], &root["version"]), (&json!(200), &json!("2.3.6")));
-    assert_eq!(root["manager"], "https://api.example/manager");
+    assert_eq!(root["documentation"], "https://api.example/docs");
+    assert_eq!(root["manager"], Value::Null, "no page is promised that is not served");
     assert_eq!(root["simulator"], Value::Null);
     for page in ["/health/live", "/health/ready", "/health/startup"] {
         assert_eq!(node.call(TestRequest::get().uri(page)).await.status, 200, "{page}");

@@ -82,6 +82,16 @@ async fn labels_of_the_phone_and_of_the_api_are_one_list() {
     node.post("/label/handleLabel/acme", json!({"labelId": "8", "action": "delete"})).await;
     assert_eq!(node.get("/label/findLabels/acme").await, json!([]));
 
+    let last = json!({"action": "create", "name": "Last", "labelId": u64::MAX.to_string()});
+    node.post("/label/handleLabel/acme", last).await;
+    let create = |name: &str| {
+        let (node, body) = (&node, json!({"action": "create", "name": name}));
+        async move { node.post("/label/handleLabel/acme", body).await["id"].clone() }
+    };
+    let (one, two) = tokio::join!(create("One"), create("Two"));
+    assert_ne!(one, two, "made at the same time");
+    assert_eq!(node.get("/label/findLabels/acme").await.as_array().unwrap().len(), 3);
+
     let (status, answer) = node.call(Method::POST, "/label/handleLabel/acme", json!({})).await;
     assert_eq!(status, 400);
     for field in ["number", "labelId", "action"] {
