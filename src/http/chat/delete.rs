@@ -56,7 +56,6 @@ pub async fn handle(
     state: web::Data<State>,
     Valid(body): Valid<Key>,
 ) -> Result<HttpResponse, Error> {
-    state.rates.charge(instance.id()).map_err(Error::TooMany)?;
     let working = instance.work().await?;
     let key = body.whole(&instance).await?;
     let composed = working.messages().compose_delete(&key).await;

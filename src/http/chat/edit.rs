@@ -81,7 +81,6 @@ pub async fn handle(
     state: web::Data<State>,
     Valid(body): Valid<EditMessage>,
 ) -> Result<HttpResponse, Error> {
-    state.rates.charge(instance.id()).map_err(Error::TooMany)?;
     let working = instance.work().await?;
     let refused = |text: &str| Error::Invalid(text.to_owned());
     let stored = body.key.stored(&instance).await?.ok_or_else(|| refused("Message not compatible"))?;
