@@ -22,8 +22,8 @@ mod m20261121_000008_group_metadata;
 mod m20261121_000009_labels;
 mod m20261121_000010_media;
 mod m20261121_000011_lookup_and_history;
-mod m20261122_000012_media_lists;
 mod m20261121_000013_history_spool;
+mod m20261122_000012_media_lists;
 
 /// Every change of the schema, oldest first.
 pub struct Migrator;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -94,7 +95,7 @@ struct House {
     deps: Deps,
     handle: Handle,
     source: Arc<Source>,
-    ground: Arc<Ground>,
+    ground: Rc<Ground>,
     kept: PathBuf,
 }
 
@@ -107,7 +108,7 @@ struct Ground {
 }
 
 impl Ground {
-    async fn new() -> Arc<Self> {
+    async fn new() -> Rc<Self> {
         net::install_crypto();
         let folder = tempfile::tempdir().unwrap();
         let (clock, lifecycle) = (ManualClock::at(NOW), Lifecycle::new(Duration::from_secs(1)));
@@ -117,7 +118,7 @@ impl Ground {
         let (database, writer) = connected.await.unwrap();
         database.migrate().await.unwrap();
         lifecycle.handle().spawn("writer", writer.run(CancellationToken::new()));
-        Arc::new(Self { database, clock, folder, lifecycle })
+        Rc::new(Self { database, clock, folder, lifecycle })
     }
 }
 
@@ -126,7 +127,7 @@ impl House {
         Self::on(Ground::new().await, "clients", policy).await
     }
 
-    async fn on(ground: Arc<Ground>, client_name: &str, policy: MediaPolicy) -> Self {
+    async fn on(ground: Rc<Ground>, client_name: &str, policy: MediaPolicy) -> Self {
         let Ground { database, clock, folder, lifecycle } = &*ground;
         let options = KeeperOptions { server_url: "http://x".into(), lifetime: None, video: false };
         let keeper = Arc::new(Keeper::new(options, b"key"));
@@ -443,8 +444,8 @@ async fn what_a_killed_node_brought_and_did_not_note_goes_with_its_instance() {
 async fn files_of_a_deleted_instance_are_left_to_the_nodes_of_its_client_name() {
     let ground = Ground::new().await;
     let policy = MediaPolicy::default;
-    let own = House::on(Arc::clone(&ground), "clients", policy()).await;
-    let others = House::on(Arc::clone(&ground), "others", policy()).await;
+    let own = House::on(Rc::clone(&ground), "clients", policy()).await;
+    let others = House::on(Rc::clone(&ground), "others", policy()).await;
     let id = own.message().await;
     own.meanwhile(own.becomes(id, is_stored)).await;
     own.deps.registry.delete(&own.handle).await.unwrap();

@@ -9,9 +9,8 @@ pub mod rabbitmq;
 pub mod relay;
 
 pub use crate::db::{
-    Amendment, ChatState, Contact, ContactEvents, EventsFor, GroupRow, Groups, HistorySpool, MessageHead, Outcome,
-    Routed, Spooled,
-    Unread, Write,
+    Amendment, ChatState, Contact, ContactEvents, EventsFor, GroupRow, Groups, HistorySpool, MessageHead,
+    Outcome, Routed, Spooled, Unread, Write,
 };
 pub use body::{About, Body, date_time};
 pub use journal::{GLOBAL_WEBHOOK, GlobalSinks, Journal};

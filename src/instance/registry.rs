@@ -21,7 +21,7 @@ use crate::channel::{Factory, Proxy};
 use crate::clock::Clock;
 use crate::db::{Database, NewInstance};
 use crate::domain::{ConnectionState, EventKind, Instance, InstanceId, InstanceName, NodeId, Settings, Sink};
-use crate::events::{GlobalSinks, Journal};
+use crate::events::{GlobalSinks, Journal, Write};
 use crate::lifecycle;
 use crate::telemetry::tally::Tallies;
 
@@ -212,7 +212,7 @@ impl Registry {
         drop(arriving);
         let data = serde_json::json!({"instanceName": handle.name(), "instanceId": handle.id()});
         let events = handle.journal().event(EventKind::InstanceCreate, &data);
-        handle.journal().record(events).await?;
+        handle.journal().commit(events.into_iter().map(Write::Event).collect()).await?;
         Ok(handle)
     }
 

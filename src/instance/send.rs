@@ -48,7 +48,7 @@ pub struct Sent {
 /// What is on record when a send begins.
 enum Begun {
     /// Nobody sends this row but us.
-    Ours(StoredMessage),
+    Ours(Arc<StoredMessage>),
     /// An earlier request made it.
     Theirs(Sent),
 }
@@ -69,7 +69,7 @@ impl Handle {
         if message.status == MessageStatus::Error
             && let Some(message) = self.taken_up(&message, prepared).await?
         {
-            return Ok(Some(Begun::Ours(message)));
+            return Ok(Some(Begun::Ours(Arc::new(message))));
         }
         let media_url = self.keep(&message).and_then(|keep| keep.url);
         Ok(Some(Begun::Theirs(Sent { message: Arc::new(message), repeated: true, media_url })))
@@ -112,9 +112,9 @@ impl Handle {
         {
             return Ok(begun);
         }
-        let message = self.row(prepared);
+        let message = Arc::new(self.row(prepared));
         let pending = Write::Message {
-            message: Arc::new(message.clone()),
+            message: Arc::clone(&message),
             idempotency_key: idempotency_key.clone(),
             fresh: idempotency_key.is_none(),
             events: Vec::new(),
@@ -139,7 +139,7 @@ impl Handle {
         let working = self.enter()?;
         let began = Instant::now();
         let message = match self.begun(&prepared, how.idempotency_key).await? {
-            Begun::Ours(message) => Arc::new(message),
+            Begun::Ours(message) => message,
             Begun::Theirs(sent) => return Ok(sent),
         };
         prepared.key.clone_from(&message.key);

@@ -282,5 +282,9 @@ async fn prompt<T>(answer: impl Future<Output = T>) -> Result<T, Error> {
 }
 
 fn failed(error: &object_store::Error) -> Error {
-    if objects::is_away(error) { Error::Unavailable(error.to_string()) } else { Error::Failed(error.to_string()) }
+    if objects::is_away(error) {
+        Error::Unavailable(error.to_string())
+    } else {
+        Error::Failed(error.to_string())
+    }
 }

@@ -61,10 +61,10 @@ mod messages;
 mod metrics;
 #[path = "node/objects.rs"]
 mod objects;
-#[path = "node/outages.rs"]
-mod outages;
 #[path = "node/outage.rs"]
 mod outage;
+#[path = "node/outages.rs"]
+mod outages;
 #[path = "node/pairing.rs"]
 mod pairing;
 #[path = "node/passing_on.rs"]

@@ -84,7 +84,11 @@ fn write(write: &Write) -> Result<(), Error> {
             if part.notice.len() > NOTICE { Err(too_long("part of a history", NOTICE)) } else { Ok(()) }
         }
         // A part with such an id is not on record: nothing to refuse.
-        Write::Spooled { .. } | Write::ForgetSpool | Write::ForgetGroups | Write::DoubtGroups | Write::Media { .. } => Ok(()),
+        Write::Spooled { .. }
+        | Write::ForgetSpool
+        | Write::ForgetGroups
+        | Write::DoubtGroups
+        | Write::Media { .. } => Ok(()),
         Write::Session { change } => session(change),
         Write::Instance(update) => {
             for address in [&update.owner_jid, &update.owner_lid] {

@@ -73,7 +73,11 @@ impl Cutter {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        if self.kept.len() + bytes.len() > self.limit {
+        self.keep_within(self.limit, bytes)
+    }
+
+    fn keep_within(&mut self, limit: usize, bytes: &[u8]) -> Result<(), Error> {
+        if self.kept.len() + bytes.len() > limit {
             return Err(Error::TooLarge);
         }
         self.kept.extend_from_slice(bytes);
@@ -112,7 +116,9 @@ impl Cutter {
             ends
         });
         let taken = end.map_or(rest.len().min(room), |at| at + 1);
-        self.keep(rest.get(..taken).unwrap_or_default())?;
+        // What may become a file is not counted until it is known that it does not.
+        let slack = if is_file && !ends { LONG + 1 } else { 0 };
+        self.keep_within(self.limit + slack, rest.get(..taken).unwrap_or_default())?;
         self.stage = if ends {
             self.last.end = self.kept.len() - 1;
             Stage::Outside

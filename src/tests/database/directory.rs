@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use waggle::db::{ChatFilter, ChatState, ContactFilter, GroupRow, Page, Pair, Routed, Spooled, Unread, Write};
+use waggle::db::{
+    ChatFilter, ChatState, ContactFilter, GroupRow, Page, Pair, Routed, Spooled, Unread, Write,
+};
 use waggle::domain::{EventKind, SinkKind};
 
 use super::instances::sink;
@@ -71,10 +73,12 @@ pub async fn chats_come_newest_first(world: &World) {
     world.write(id, vec![chat("4@s.whatsapp.net", Unread::Keep, Some((Uuid::now_v7(), 1)))]).await;
     let chats = world.db.instance(id).chats();
     let all = chats.find(&ChatFilter::default(), 10, 0).await.unwrap();
-    let jids: Vec<_> = all.iter().map(|entry| &entry.chat.remote_jid[..1]).collect();
+    let jids: Vec<_> = all.iter().map(|chat| &chat.remote_jid[..1]).collect();
     assert_eq!(jids, ["4", "3", "2", "1", "0"], "the one without a message is last");
-    assert_eq!(all[0].last_message.as_ref().unwrap().key.id, "K4");
-    assert!(all[4].last_message.is_none() && all[4].contact.is_some());
+    let entries = chats.entries(all.clone()).await.unwrap();
+    assert!(entries.iter().map(|entry| &entry.chat).eq(&all), "in another order");
+    assert_eq!(entries[0].last_message.as_ref().unwrap().key.id, "K4");
+    assert!(entries[4].last_message.is_none() && entries[4].contact.is_some());
     let some = chats.find(&ChatFilter::default(), 2, 1).await.unwrap();
     assert_eq!(some, all[1..3]);
     let filter = ChatFilter { remote_jids: vec!["2@s.whatsapp.net".to_owned()], ..ChatFilter::default() };

@@ -15,7 +15,7 @@ use crate::support::{Node, contact, eventually, simulator};
 
 /// What only nodes or the proxy may ask, and what would take the instance or the node out of service:
 /// tested with clusters. A client follows the redirect of `/docs`. Sounds and films have tests of their own.
-const ELSEWHERE: &[&str] = &[
+pub const ELSEWHERE: &[&str] = &[
     "locate instance",
     "offer instances",
     "drain node",

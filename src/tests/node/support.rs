@@ -175,12 +175,12 @@ impl Node {
         key: Option<&str>,
         body: Option<Vec<u8>>,
     ) -> Option<(u16, String)> {
-        let answer = self.answer(method, path, key, body).await?;
+        let answer = self.ask(method, path, key, body).await?;
         Some((answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()))
     }
 
     /// The answer as it came, with its headers; `None` when there was none.
-    pub async fn answer(
+    pub async fn ask(
         &self,
         method: Method,
         path: &str,
@@ -394,12 +394,8 @@ pub async fn told(receiver: &Receiver, event: &str, matches: impl Fn(&Value) -> 
 impl Node {
     /// A call with the global key, and its answer with the headers.
     pub async fn answer(&self, method: Method, path: &str, body: Value) -> Response {
-        let url = Url::parse(&format!("{}{path}", self.url())).unwrap();
-        let mut request = net::Request::new(method, url);
-        request.headers.insert("apikey", HeaderValue::from_static(KEY));
-        request.headers.insert("content-type", HeaderValue::from_static("application/json"));
-        request.body = net::Body::Bytes(body.to_string().into());
-        self.client.send(request).await.unwrap()
+        let body = body.to_string().into_bytes();
+        self.ask(method, path, Some(KEY), Some(body)).await.expect("an answer")
     }
 
     /// A call with the global key and one more header.

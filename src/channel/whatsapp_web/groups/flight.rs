@@ -66,6 +66,7 @@ fn same(error: &Arc<Error>) -> Error {
         Error::NotFound(what) => Error::NotFound(what.clone()),
         Error::NotAllowed(what) => Error::NotAllowed(what.clone()),
         Error::Refused(reason) => Error::Refused(reason.clone()),
+        Error::TooMany(wait) => Error::TooMany(*wait),
         Error::Timeout => Error::Timeout,
         Error::Fenced => Error::Fenced,
         Error::Unavailable(_) => Error::Unavailable(Box::new(Arc::clone(error))),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::sync::Semaphore;
 
 use super::super::Outside;
 use super::super::attempt::{Sender, Verdict};
@@ -19,9 +19,8 @@ use crate::domain::{Event, InstanceId};
 use crate::webhook::endpoints::Endpoints;
 use crate::webhook::{Attach, Directory, Endpoint, Options, Post, PostError, Request, Response, Unavailable};
 
-/// The endpoint of this instance takes its time.
+/// The endpoint of this instance answers when it is let.
 const SLOW: u8 = 0;
-const TIME: Duration = Duration::from_secs(29);
 
 struct Names;
 
@@ -42,18 +41,24 @@ impl Attach for Files {
     }
 }
 
-/// The files that came, by the id of their message.
-#[derive(Default)]
-struct Receivers(Mutex<BTreeMap<i64, Value>>);
+struct Receivers {
+    /// The files that came, by the id of their message.
+    files: Mutex<BTreeMap<i64, Value>>,
+    /// Requests that the slow endpoint has.
+    came: Semaphore,
+    /// Answers that it may give.
+    answers: Semaphore,
+}
 
 #[async_trait]
 impl Post for Receivers {
     async fn post(&self, request: Request) -> Result<Response, PostError> {
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         let id = body["data"]["key"]["id"].as_str().unwrap().parse().unwrap();
-        self.0.lock().unwrap().insert(id, body["data"]["message"]["base64"].clone());
+        self.files.lock().unwrap().insert(id, body["data"]["message"]["base64"].clone());
         if request.url.host_str() == Some(&format!("{}.example", instance(SLOW))) {
-            tokio::time::sleep(TIME).await;
+            self.came.add_permits(1);
+            self.answers.acquire().await.unwrap().forget();
         }
         Ok(Response { status: 200, retry_after: None })
     }
@@ -70,9 +75,10 @@ fn job(id: i64, number: u8) -> Job {
     Job { key, origin: "".into(), row: crate::db::OutboxRow { event: Arc::new(event), ..row } }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_slow_endpoint_takes_no_files_from_the_others_nor_from_itself() {
-    let receivers = Arc::new(Receivers::default());
+    let receivers =
+        Arc::new(Receivers { files: Mutex::default(), came: Semaphore::new(0), answers: Semaphore::new(0) });
     let outside = Outside {
         post: Arc::<Receivers>::clone(&receivers),
         directory: Arc::new(Names),
@@ -98,14 +104,13 @@ async fn a_slow_endpoint_takes_no_files_from_the_others_nor_from_itself() {
     };
     let slow = join_all((1..=8).map(|id| delivered(job(id, SLOW))));
     let others = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let began = Instant::now();
+        receivers.came.acquire_many(2).await.unwrap().forget();
         join_all((11..=14).map(|id| delivered(job(id, u8::try_from(id).unwrap())))).await;
-        began.elapsed()
+        assert_eq!(receivers.came.available_permits(), 0, "more of one endpoint than its share");
+        receivers.answers.add_permits(8);
     };
-    let (_, waited) = tokio::join!(slow, others);
-    assert!(waited < Duration::from_secs(1), "{waited:?}");
-    let files = receivers.0.lock().unwrap();
+    tokio::join!(slow, others);
+    let files = receivers.files.lock().unwrap();
     assert_eq!(files.len(), 12);
     assert!(files.values().all(|file| file == "QUJD"), "{files:?}");
 }
