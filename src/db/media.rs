@@ -173,13 +173,14 @@ impl MediaFiles {
         Ok(row.exec(self.scope.pools.write()).await?.rows_affected > 0)
     }
 
-    /// Notes that an attempt failed, and when the next one is due (unix milliseconds).
+    /// Notes that an attempt failed, and when the next one is due (unix milliseconds). Does nothing when the
+    /// file is stored: the instance has moved on meanwhile, and its next owner had more luck.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn postpone(&self, id: Uuid, attempts: i32, due_at: i64, why: &str) -> Result<(), Error> {
         let row = self
-            .row(id)
+            .pending(id)
             .col_expr(Column::Attempts, Expr::value(attempts))
             .col_expr(Column::DueAt, Expr::value(due_at))
             .col_expr(Column::Problem, Expr::value(why));
@@ -187,13 +188,14 @@ impl MediaFiles {
         Ok(())
     }
 
-    /// Notes that a file cannot be had, and from when on that is forgotten (unix milliseconds).
+    /// Notes that a file cannot be had, and from when on that is forgotten (unix milliseconds). Does nothing when
+    /// the file is stored, as [`Self::postpone`].
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     pub async fn fail(&self, id: Uuid, until: i64, why: &str) -> Result<(), Error> {
         let row = self
-            .row(id)
+            .pending(id)
             .col_expr(Column::State, Expr::value(FAILED))
             .col_expr(Column::DueAt, Expr::value(until))
             .col_expr(Column::Problem, Expr::value(why));
@@ -209,6 +211,10 @@ impl MediaFiles {
         let rows = Entity::delete_many().filter(Column::InstanceId.eq(self.scope.id.0));
         rows.filter(Column::Id.eq(id)).exec(self.scope.pools.write()).await?;
         Ok(())
+    }
+
+    fn pending(&self, id: Uuid) -> UpdateMany<Entity> {
+        self.row(id).filter(Column::State.eq(PENDING))
     }
 
     fn row(&self, id: Uuid) -> UpdateMany<Entity> {

@@ -67,11 +67,20 @@ pub async fn a_file_goes_from_pending_to_stored_to_gone(world: &World) {
     others.forget(ids[1]).await.unwrap();
     assert_eq!(mine.stored(MediaFilter::default(), PAGE).await.unwrap().len(), 2);
 
+    // Who had the instance before, and comes too late, takes nothing back.
+    let before = mine.find(ids[1]).await.unwrap();
     mine.fail(ids[1], now + 1, "gone").await.unwrap();
-    assert_eq!(mine.find(ids[1]).await.unwrap().unwrap().state, MediaState::Failed("gone".into()));
-    assert_eq!(mine.among(&ids).await.unwrap(), [ids[0]].into());
+    mine.postpone(ids[1], 9, now + 1, "away").await.unwrap();
+    assert_eq!(mine.find(ids[1]).await.unwrap(), before);
     mine.forget(ids[1]).await.unwrap();
     assert_eq!(mine.find(ids[1]).await.unwrap(), None);
+    let gone = message("4", "1@s.whatsapp.net", 4);
+    let (id, file) = (gone.id, Write::Media { message: gone.id, kind: MediaKind::Image });
+    world.write(a, vec![store(gone), file]).await;
+    mine.fail(id, now + 1, "gone").await.unwrap();
+    assert_eq!(mine.find(id).await.unwrap().unwrap().state, MediaState::Failed("gone".into()));
+    assert_eq!(mine.among(&[ids[0], id]).await.unwrap(), [ids[0]].into());
+    mine.forget(id).await.unwrap();
 
     // The files of a deleted instance are found by those who remove them, and by nobody else.
     assert_eq!(ours.condemn(now, now, 10).await.unwrap(), 0);
