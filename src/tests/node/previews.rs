@@ -27,7 +27,8 @@ fn site() -> (String, Arc<AtomicUsize>) {
             let (kind, body) = match request.split(' ').nth(1) {
                 Some("/moved") => {
                     let _ = socket.write_all(
-                        b"HTTP/1.1 302 Found\r\nlocation: /deep/page\r\ncontent-length: 0\r\n\r\n",
+                        b"HTTP/1.1 302 Found\r\nlocation: /deep/page\r\ncontent-length: 0\r\n\
+                          connection: close\r\n\r\n",
                     );
                     continue;
                 }
