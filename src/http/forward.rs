@@ -275,7 +275,7 @@ fn unreadable() -> Error {
 async fn spooled(state: &State, begun: Bytes, payload: &mut Payload) -> Result<File, Error> {
     let failed = |error: media::Error| match error {
         media::Error::TooLarge(_) => Error::TooLarge,
-        error => Error::internal(&error),
+        error => Error::of_media(&error, "the body"),
     };
     let mut file = state.media.incoming_of(state.body_bytes as u64).push(&begun).await.map_err(failed)?;
     while let Some(piece) = payload.next().await {
