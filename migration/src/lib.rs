@@ -22,8 +22,8 @@ mod m20261121_000008_group_metadata;
 mod m20261121_000009_labels;
 mod m20261121_000010_media;
 mod m20261121_000011_lookup_and_history;
-mod m20261121_000013_history_spool;
 mod m20261122_000012_media_lists;
+mod m20261122_000013_history_spool;
 
 /// Every change of the schema, oldest first.
 pub struct Migrator;
@@ -44,7 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000010_media::Migration),
             Box::new(m20261121_000011_lookup_and_history::Migration),
             Box::new(m20261122_000012_media_lists::Migration),
-            Box::new(m20261121_000013_history_spool::Migration),
+            Box::new(m20261122_000013_history_spool::Migration),
         ]
     }
 }
